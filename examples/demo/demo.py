@@ -1,0 +1,246 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demonstration: a small CI fleet is planned, converged, broken, healed, changed, pruned and destroyed, all for real.
+
+Each step runs the command that it shows, with the collection's own playbooks and the inventory of examples/ci.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, NoReturn
+
+HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE.parent / "ci"
+JOBS = 6
+WAIT_SECONDS = 20.0
+WIDTH = 100
+
+
+class Demo:
+    """One run of the demonstration in a directory of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.inventory = directory / "inventory.yml"
+        self.port = free_port()
+        self.steps = 0
+        self.told: set[str] = set()
+        self.env = {
+            **os.environ,
+            "HODEI_STATE_DIR": str(directory / "state"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_DEPRECATION_WARNINGS": "0",
+            "ANSIBLE_LOCAL_TEMP": str(directory / "ansible"),
+            "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        }
+        (directory / "ansible.cfg").write_text("[defaults]\n")  # the user's own settings stay out of it
+        for name in ("inventory.yml", "ci.py"):
+            shutil.copy(EXAMPLE / name, directory / name)
+        text = self.inventory.read_text().replace("queue_port: 18723", f"queue_port: {self.port}")
+        self.inventory.write_text(text.replace("hodei_owner: ci-demo", self.head()))
+
+    def head(self) -> str:
+        """Keep state in the directory of the demonstration, which goes away with it."""
+        return "hodei_owner: ci-demo\n    hodei_backend: {allow_ephemeral: true}"
+
+    def say(self, title: str, text: str = "") -> None:
+        """Begin a step."""
+        self.steps += 1
+        print(f"\n{self.steps}. {title}", flush=True)
+        if text:
+            print(f"   {text}", flush=True)
+
+    def play(self, name: str, *options: str) -> str:
+        """Run a playbook of the collection, show its command, what it says and how long it took."""
+        playbook = name if name.endswith(".yml") else f"hodei.workers.{name}"
+        print(f"   $ ansible-playbook -i inventory.yml {' '.join([playbook, *options])}", flush=True)
+        started = time.monotonic()
+        output = self.run(playbook, *options)
+        for line in worth_reading(output):
+            if line not in self.told:
+                print(f"     {line}")
+            if line.lstrip().startswith(("*", "Good to know")):
+                self.told.add(line)
+        recap = re.search(r"ok=(\d+)\s+changed=(\d+).*failed=(\d+)", output)
+        counts = f"changed={recap[2]} failed={recap[3]}" if recap else ""
+        print(f"     ({counts}, {time.monotonic() - started:.1f} s)", flush=True)
+        return output
+
+    def run(self, playbook: str, *options: str) -> str:
+        """Run ansible-playbook and return what it printed; the demonstration ends when it fails."""
+        command = ["ansible-playbook", "-i", str(self.inventory), playbook, *options]
+        ended = subprocess.run(command, cwd=self.directory, env=self.env, capture_output=True, text=True, check=False)
+        if ended.returncode != 0:
+            stop(f"this failed: {' '.join(command)}\n{ended.stdout}{ended.stderr}")
+        return ended.stdout
+
+    def edit(self, before: str, after: str) -> None:
+        """Change the document as a person would with an editor."""
+        text = self.inventory.read_text()
+        if before not in text:
+            stop(f"the inventory has no {before!r}")
+        self.inventory.write_text(text.replace(before, after))
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """Ask the collection how the workers are."""
+        out = self.directory / "workers.json"
+        self.run(str(HERE / "look.yml"), "-e", f"out={out}")
+        return {worker["address"]: worker for worker in json.loads(out.read_text())["workers"]}
+
+    def processes(self) -> list[int]:
+        """List the processes of this machine that belong to the demonstration."""
+        everything = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        return [pid for pid in everything if str(self.directory) in command_line(pid)]
+
+    def queue(self, path: str, body: Any = None) -> Any:
+        """Talk to the fleet's own queue."""
+        return call(self.port, path, body)
+
+
+def main() -> int:
+    """Run the demonstration; it leaves nothing behind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--provider", default="process", choices=["process"])
+    parser.parse_args()
+    started = time.monotonic()
+    directory = Path(tempfile.mkdtemp(prefix="hodei-demo-"))
+    demo = Demo(directory)
+    print("hodei.workers: a small CI fleet on this machine. Real processes, state in SQLite, no server, no root.")
+    print(f"Everything lies in {directory} and is gone at the end.")
+    try:
+        story(demo)
+        wait_for(lambda: not demo.processes(), "the last process to leave")
+    finally:
+        clean_up(demo)
+    if directory.exists():
+        stop(f"{directory} is still there")
+    print(f"\nDone in {time.monotonic() - started:.0f} s; no process and no file was left behind.")
+    return 0
+
+
+def story(demo: Demo) -> None:
+    """Tell it from the first plan to the last delete."""
+    demo.say("Initialise: the fleet gets its lineage and its key, once.")
+    lineage = re.search(r"hodei_lineage: ([0-9a-f-]+)", demo.play("init"))
+    if lineage:
+        demo.edit("hodei_owner: ci-demo", f"hodei_owner: ci-demo\n    hodei_lineage: {lineage[1]}")
+
+    demo.say("Plan: what would be done? Nothing is touched yet.")
+    demo.play("plan")
+
+    demo.say("Converge: the world becomes what the document says.")
+    demo.play("converge")
+    work(demo)
+
+    demo.say("Converge again: there is nothing to do.")
+    if "changed=0" not in demo.play("converge"):
+        stop("a second converge should change nothing")
+
+    victim = call(demo.workers()["worker.runner[1]"]["ports"]["http"], "/healthz")["pid"]
+    demo.say("A bad day: somebody kills a runner.", f"$ kill -9 {victim}     # worker.runner[1]")
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: demo.workers()["worker.runner[1]"]["state"] == "failed", "the runner to be seen as failed")
+    demo.play("converge")
+
+    demo.say("Change the document: LOG_LEVEL: info -> debug, and more grace.")
+    demo.edit("LOG_LEVEL: info", "LOG_LEVEL: debug")
+    demo.edit("grace: 5s", "grace: 8s")
+    demo.play("plan")
+    demo.play("converge")
+
+    demo.say("Remove a worker from the document: it is pruned.")
+    demo.edit("\n      - name: report\n        command: [sleep, infinity]\n", "")
+    demo.play("converge")
+    work(demo)
+
+    demo.say("Destroy: asked for by name.")
+    demo.play("destroy", "-e", "hodei_confirm=ci-demo")
+
+
+def work(demo: Demo) -> None:
+    """Let the fleet do what it is for."""
+    before = len(demo.queue("/results")["results"])
+    commands = [{"name": f"sum-{n}", "command": ["sh", "-c", f"echo $(( {n} * {n} ))"]} for n in range(1, JOBS + 1)]
+    demo.queue("/jobs", {"jobs": commands})
+    wait_for(lambda: len(demo.queue("/results")["results"]) == before + JOBS, "the jobs to be done")
+    results = demo.queue("/results")["results"][before:]
+    runners = sorted({result["runner"] for result in results})
+    print(f"   {JOBS} jobs sent to the queue, {len(results)} done by {', '.join(runners)}", flush=True)
+
+
+def call(port: int, path: str, body: Any = None) -> Any:
+    """Send JSON to a worker on this machine, return JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data, timeout=5) as answer:
+        return json.load(answer)
+
+
+def worth_reading(output: str) -> list[str]:
+    """Leave out what Ansible prints around the interesting part."""
+    noise = ("PLAY", "TASK", "ok:", "changed:", "localhost ", "included:")
+    kept = [line.rstrip() for line in output.splitlines() if not line.startswith(noise)]
+    text = re.sub(r"\n{2,}", "\n", "\n".join(kept)).strip("\n")
+    said = re.search(r'"msg": (".*?"|\[.*?\])', output, re.DOTALL)
+    if said is not None:
+        text = re.sub(r"^\s*(\"msg\".*|\"hodei.*|\]|\}|ok: .*)$", "", text, flags=re.MULTILINE)
+        message = json.loads(said[1])
+        lines = message if isinstance(message, list) else [message]
+        if not any(line in text for line in lines):
+            text = "\n".join([text, *lines])
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def wait_for(condition: Any, what: str) -> None:
+    """Wait until something is true; give up after a while."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            stop(f"waited {WAIT_SECONDS:.0f} s in vain for {what}")
+        time.sleep(0.1)
+
+
+def clean_up(demo: Demo) -> None:
+    """Delete whatever is left, also when the demonstration failed in the middle."""
+    command = ["ansible-playbook", "-i", str(demo.inventory), "hodei.workers.destroy", "-e", "hodei_confirm=ci-demo"]
+    if (demo.directory / "state").exists():
+        subprocess.run(command, cwd=demo.directory, env=demo.env, capture_output=True, check=False)
+    shutil.rmtree(demo.directory, ignore_errors=True)
+
+
+def command_line(pid: int) -> str:
+    """Return a process's command line, empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def stop(message: str) -> NoReturn:
+    """End the demonstration with what went wrong."""
+    raise SystemExit(f"\ndemo: {message}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of every module: fills missing options from hodei_* variables, fragments and document files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # pylint: disable=unused-import
+    gather,
+    python_version,  # noqa: F401
+    shards,
+)
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import WORKER_FIELDS
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every string is a template
+
+    def trust_as_template(value: str) -> str:
+        """Return the string as it is."""
+        return value
+
+
+_SINGLE = ("worker",)
+
+
+class ActionModule(ActionBase):
+    """Gathers the document and hands it to the module as one payload."""
+
+    _supports_check_mode = True
+    _supports_async = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module of the same name with what was gathered."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        name = self._task.action.rpartition(".")[2]
+        try:
+            arguments, payload = gather.gather(
+                self._task.args,
+                variables,
+                template=self._templar.template,
+                load=lambda path: self._load(path, variables),
+                worker_fields=WORKER_FIELDS if name in _SINGLE else frozenset(),
+            )
+            if not gather.names_owner(payload):
+                shards.refuse_shared(payload["owner"], variables, self._templar.template)
+        except HodeiError as error:
+            raise AnsibleActionFail(str(error)) from None
+        arguments["_payload"] = gather.dumps(payload)
+        return self._execute_module(
+            module_name=self._task.action,
+            module_args=arguments,
+            task_vars=task_vars,
+            wrap_async=self._task.async_val,
+        )
+
+    def _load(self, path: str, variables: dict[str, Any]) -> Any:
+        """Read a document; a template in it is worked out like one in a variable, and costs nothing where there is none."""
+        with open(self._find(path, variables), encoding="utf-8") as file:
+            text = file.read()
+        content = load_document(text, path)
+        return self._templar.template(_trusted(content)) if "{{" in text or "{%" in text else content
+
+    def _find(self, path: str, variables: dict[str, Any]) -> str:
+        """Find a document beside the play or role, beside the inventory, or where ansible-playbook was started."""
+        try:
+            return str(self._find_needle("files", path))
+        except AnsibleError:
+            started_in = os.environ.get("PWD") or os.getcwd()
+            for directory in (variables.get("inventory_dir"), started_in):
+                found = os.path.join(directory, path) if directory else ""
+                if os.path.isfile(found):
+                    return found
+            where = f"beside the play, beside the inventory ({variables.get('inventory_dir')}), or in {started_in}"
+            raise AnsibleActionFail(f"the document {path} was not found {where}") from None
+
+
+def _trusted(content: Any) -> Any:
+    """Mark a document's strings as templates: it is the user's own file, as trusted as an inventory."""
+    if isinstance(content, str):
+        return trust_as_template(content)
+    if isinstance(content, dict):
+        return {key: _trusted(value) for key, value in content.items()}
+    return [_trusted(value) for value in content] if isinstance(content, list) else content

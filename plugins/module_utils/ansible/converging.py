@@ -1,0 +1,218 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules that change workers: worker, fleet, and the preview of both, fleet_plan."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..engine.converge import Ports, Report, Request, Tools, converge, preview
+from ..engine.interrupt import Stop
+from ..engine.options import Options
+from ..model.address import Address
+from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
+from ..model.ports import Observation
+from ..model.quantities import parse_duration
+from . import signals
+from .result import observation_result, report_result
+from .session import Session, open_session
+
+if TYPE_CHECKING:
+    from ..engine.savedplan import SavedPlan
+
+
+def run_worker(module: AnsibleModule) -> dict[str, Any]:
+    """Converge the workers that the task names, and nothing else."""
+    params = module.params
+    with open_session(params, write=not module.check_mode, only_named=True) as session:
+        if not session.document.instances:
+            raise HodeiError(
+                Kind.VALIDATION, "the task names no worker", hint="Give `name` and its fields, or `workers`."
+            )
+        options = Options(state=params["state"], **_selection(params))
+        report = _run(module, session, options, "worker")
+        result = report_result(report, diff=module._diff)
+        result["workers"] = _workers(report)
+        return result
+
+
+def run_fleet(module: AnsibleModule) -> dict[str, Any]:
+    """Converge the whole document, apply a saved plan, or destroy the fleet."""
+    params = module.params
+    destroy = params["state"] == "absent"
+    with open_session(params, write=not module.check_mode) as session:
+        owner = session.document.owner
+        if destroy and params["confirm"] != owner:
+            raise HodeiError(
+                Kind.VALIDATION,
+                f"this would delete every worker of '{owner}'",
+                hint=f"If that is meant, set confirm: {owner} (the playbook takes -e hodei_confirm={owner}).",
+            )
+        saved = _saved(params, session)
+        options = Options(destroy=destroy, **_selection(params), **_pruning(params))
+        report = _run(module, session, options, "destroy" if destroy else "converge", saved)
+        return report_result(report, diff=module._diff)
+
+
+def run_plan(module: AnsibleModule) -> dict[str, Any]:
+    """Say what a converge would do; save it, sealed, where a path is given.
+
+    Check mode says whether a converge would change anything; otherwise only a saved plan is a change.
+    """
+    from ..engine.plantext import plan_text, totals_text
+
+    params = module.params
+    with open_session(params, write=False) as session:
+        options = Options(destroy=params["state"] == "absent", **_selection(params), **_pruning(params))
+        report = _preview(module, session, options, "plan", None)
+        result = report_result(report, diff=module._diff)
+        result["text"] = plan_text(report.plan)
+        result["pending"] = len(report.plan.pending)
+        result["summary"] = totals_text(report.plan)
+        result["notes"] = bool(report.plan.blocked or report.plan.kept or report.plan.problems or report.plan.foreign)
+        if params["path"] is not None:
+            result |= _save(module, session, options, report)
+        elif not module.check_mode:
+            result["changed"] = False
+        return result
+
+
+def _run(
+    module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None = None
+) -> Report:
+    if module.check_mode:
+        report = _preview(module, session, options, kind, saved)
+        if report.plan.problems:
+            raise InvalidDocument(report.plan.problems)
+        return report
+    stop = Stop()
+    signals.watch(stop)
+    tools = Tools(new_id=new_id, stop=stop, on_wait=module.warn)
+    report = converge(_request(module, session, options, kind, saved), _ports(session), tools)
+    _warn(module, session, report)
+    return report
+
+
+def _preview(module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None) -> Report:
+    request = _request(module, session, options, kind, saved)
+    report = preview(request, _ports(session), Tools(new_id=new_id), session.state)
+    _warn(module, session, report)
+    return report
+
+
+def _request(module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None) -> Request:
+    params = module.params
+    return Request(
+        document=session.document,
+        options=options,
+        key_id=session.key.id,
+        kind=kind,
+        holder=session.holder,
+        actor=session.actor,
+        saved=saved,
+        lease_ttl=seconds(params, "lease_ttl", 30.0),
+        lease_timeout=seconds(params, "lease_timeout", 60.0),
+        break_lease=bool(params.get("break_lease")),
+        parallel=params.get("parallel") or 64,
+        interrupt_grace=seconds(params, "interrupt_grace", 10.0),
+    )
+
+
+def _ports(session: Session) -> Ports:
+    return Ports(store=session.store, providers=session.providers)
+
+
+def _selection(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(params[name]) for name in ("targets", "excludes", "replace") if name in params}
+
+
+def _pruning(params: dict[str, Any]) -> dict[str, Any]:
+    names = ("prune", "max_deletes", "allow_empty")
+    return {name: params[name] for name in names} | {"prune_fragments": tuple(params["prune_fragments"])}
+
+
+def _saved(params: dict[str, Any], session: Session) -> SavedPlan | None:
+    path = params["plan"]
+    if path is None:
+        return None
+    from ..engine.savedplan import unseal
+
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise HodeiError(Kind.CONFIGURATION, f"the plan {path} cannot be read: {error.strerror}") from None
+    document = session.document
+    return unseal(text, secret=session.key.secret, owner=document.owner, lineage=document.lineage, now=session.clock())
+
+
+def _save(module: AnsibleModule, session: Session, options: Options, report: Report) -> dict[str, Any]:
+    """Write a sealed plan atomically; a plan that would be refused is not worth saving."""
+    if report.plan.problems:
+        raise InvalidDocument(report.plan.problems)
+    path = Path(module.params["path"]).expanduser()
+    ttl = seconds(module.params, "expires", 86400.0)
+    plan_id = new_id()
+    if not module.check_mode:
+        from ..engine.savedplan import seal
+
+        text = seal(report.plan, options, secret=session.key.secret, plan_id=plan_id, now=session.clock(), ttl=ttl)
+        _write(path, text)
+    return {"changed": True, "path": str(path), "plan_id": plan_id}
+
+
+def _write(path: Path, text: str) -> None:
+    import tempfile
+
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise HodeiError(Kind.CONFIGURATION, f"the plan cannot be written to {path}: {error.strerror}") from None
+
+
+def _warn(module: AnsibleModule, session: Session, report: Report) -> None:
+    for text in (*session.warnings, *report.plan.warnings):
+        module.warn(text)
+    for text in report.plan.foreign:
+        module.warn(f"{text}; it is left alone")
+    if module.params.get("prune"):
+        for why, count in Counter(report.plan.kept.values()).items():
+            who = "1 worker" if count == 1 else f"{count} workers"
+            module.warn(f"not in the document, but kept: {who}, because {why}")
+
+
+def _workers(report: Report) -> list[dict[str, Any]]:
+    """Return the named workers as they are after the run."""
+    world = report.survey.world
+    latest: dict[Address, Observation | None] = {}
+    for change in report.plan.changes:
+        latest[change.address] = next(reversed(world.at(change.address)), None)
+    for one in report.results:
+        if one.outcome is not None and one.status == "done":
+            latest[one.change.address] = one.outcome.observation
+    return [observation_result(seen) for seen in latest.values() if seen is not None]
+
+
+def seconds(params: dict[str, Any], name: str, default: float) -> float:
+    text = params.get(name)
+    if text is None:
+        return default
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidDocument(
+            [Problem(name, f"'{text}' is {error}", "write a duration such as 30s, 5m or 2h")]
+        ) from None
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side: bring what a user wrote (arguments, hodei_* variables, fragments, document files) to one payload.
+
+Pure but for the functions handed in. Modules get the payload as one JSON text, so that Ansible neither templates nor prints it
+again: 1,000 inline entries cost Ansible itself 2 s per task, the text costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..model.errors import HodeiError, Kind
+
+SCALARS = ("owner", "lineage", "backend", "providers", "stores")
+FRAGMENT_PREFIX = "hodei_workers__"
+
+
+def gather(
+    args: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    *,
+    template: Callable[[Any], Any],
+    load: Callable[[str], Any],
+    worker_fields: frozenset[str] = frozenset(),
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a task's arguments into what stays an argument and the payload that holds the document.
+
+    An argument wins over the document file, the file over variables. Workers are not merged across these three, but all of
+    ``hodei_workers`` and ``hodei_workers__*`` are. Raises HodeiError(validation) for contradicting arguments.
+    """
+    arguments = {name: value for name, value in args.items() if value is not None}
+    single = {name: arguments.pop(name) for name in worker_fields if name in arguments and name != "state"}
+    path = arguments.pop("document", None)
+    inline = arguments.pop("workers", None)
+    if single and (inline is not None or path is not None):
+        raise HodeiError(
+            Kind.VALIDATION,
+            "a single worker (name, ...) and a list (workers, document) exclude each other",
+            hint="Put the single worker into the list.",
+        )
+    if path is None and inline is None and not single:
+        path = _variable(variables, "hodei_document", template)
+    files = [(name, load(name)) for name in ([path] if isinstance(path, str) else path or [])]
+    payload: dict[str, Any] = {"documents": [{"source": name, "content": content} for name, content in files]}
+    for name in SCALARS:
+        value = arguments.pop(name, None)
+        payload[name] = _variable(variables, f"hodei_{name}", template) if value is None else value
+        payload[f"{name}_given"] = value is not None
+    payload["fragments"] = _fragments(single, inline, bool(files), variables, template)
+    payload["variables"] = {
+        name: template(variables[name]) for name in variables if name in SETTING_VARIABLES and name not in SCALARS
+    }
+    return arguments, payload
+
+
+def names_owner(payload: Mapping[str, Any]) -> bool:
+    """Tell whether a document says whose fleet this is: it may be another one for each host."""
+    return payload["owner"] is None and any(one["content"].get("owner") for one in payload["documents"])
+
+
+#: Variables that settings are resolved from (model/settings.py), beside the document's own.
+SETTING_VARIABLES = (
+    "hodei_state_dir",
+    "hodei_default_timeout",
+    "hodei_rate_limits",
+    "hodei_kubeconfig",
+    "hodei_docker_host",
+    "hodei_vault_addr",
+    "hodei_vault_auth",
+    "hodei_aws_region",
+    "hodei_nats_urls",
+    "hodei_keycloak_url",
+    "hodei_avp_policy_store",
+)
+
+
+def _fragments(
+    single: Mapping[str, Any],
+    inline: Any,
+    from_files: bool,
+    variables: Mapping[str, Any],
+    template: Callable[[Any], Any],
+) -> list[dict[str, Any]]:
+    if single:
+        return [{"source": "", "content": [dict(single)]}]
+    if inline is not None:
+        return [{"source": "workers", "content": inline}]
+    if from_files:
+        return []
+    names = [name for name in variables if name == "hodei_workers" or name.startswith(FRAGMENT_PREFIX)]
+    return [{"source": name, "content": template(variables[name])} for name in sorted(names)]
+
+
+def _variable(variables: Mapping[str, Any], name: str, template: Callable[[Any], Any]) -> Any:
+    return template(variables[name]) if name in variables else None
+
+
+def dumps(payload: Mapping[str, Any]) -> str:
+    """Serialise a payload; json takes the tagged and lazy values of ansible-core 2.19 as they are."""
+    return json.dumps(payload, default=str)

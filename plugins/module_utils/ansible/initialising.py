@@ -1,0 +1,65 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module that makes an owner's fleet, once: its directory, its lineage and its key."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..engine.state.keys import create_key, has_key
+from ..engine.state.sqlite import SqliteState
+from ..model.errors import HodeiError, Kind
+from .session import read_payload, read_settings, refuse_place, state_directory
+
+
+def run_init(module: AnsibleModule) -> dict[str, Any]:
+    """Initialise an owner; what is there already is left as it is."""
+    payload = read_payload(module.params)
+    settings = read_settings(payload, os.environ)
+    directory = state_directory(payload, settings)
+    owner = settings["owner"].value
+    wished = settings["lineage"].value
+    refuse_place(directory, payload.backend)
+    store = SqliteState(directory / "state.db", read_only=module.check_mode)
+    try:
+        known = store.read().lineage if store.exists() else None
+        if known and wished and str(wished).lower() != known:
+            raise HodeiError(
+                Kind.CONFLICT,
+                f"owner '{owner}' exists here with lineage {known}, not {wished}",
+                hint="Use that lineage, or another owner.",
+            )
+        lineage = known or str(wished or uuid.uuid4()).lower()
+        made = [] if has_key(directory) else ["key"]
+        made += [] if known else ["state"]
+        if made and not module.check_mode:
+            _make(directory, store, owner, lineage, made)
+        return {
+            "changed": bool(made),
+            "owner": owner,
+            "lineage": lineage,
+            "directory": str(directory),
+            "made": made,
+            "msg": f"hodei_owner: {owner}\nhodei_lineage: {lineage}",
+        }
+    finally:
+        store.close()
+
+
+def _make(directory: Any, store: SqliteState, owner: str, lineage: str, made: list[str]) -> None:
+    if "key" in made and "state" not in made:
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"owner '{owner}' has state but its key {directory}/fleet.key is missing",
+            hint="Restore the key from your backup: digests of what runs were made with it.",
+        )
+    if "key" in made:
+        create_key(directory)
+    if "state" in made:
+        store.initialise(owner, lineage, time.time())

@@ -1,0 +1,246 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wiring: from a module's parameters to a document, a state, a key and providers. The only place that sees all sides."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..engine.state.holder import this_process
+from ..engine.state.keys import FleetKey, load_key, owner_directory
+from ..engine.state.place import problem_of_place
+from ..engine.state.sqlite import SqliteState
+from ..model.configs import read_backend
+from ..model.entries import Fragment
+from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
+from ..model.parse import RawDocument, parse
+from ..model.ports import Provider, StateStore
+from ..model.records import State
+from ..model.settings import Setting, resolve
+from ..model.worker import Document
+from ..providers.registry import config_schemas, provider_type
+
+_NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
+DEFAULT_PROVIDERS = {"local": {"type": "process"}}
+
+
+@dataclass
+class Session:
+    """Everything that one task works with; ``state`` is the snapshot that it was opened with."""
+
+    document: Document
+    directory: Path
+    key: FleetKey
+    store: StateStore
+    state: State
+    providers: Mapping[str, Provider]
+    settings: Mapping[str, Setting]
+    holder: str
+    actor: str
+    warnings: list[str] = field(default_factory=list)
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What the action plugin gathered, with arguments, files and variables already in their order of precedence."""
+
+    owner: Any
+    lineage: Any
+    backend: Mapping[str, Any]
+    providers: Any
+    stores: Any
+    fragments: tuple[Fragment, ...]
+    variables: Mapping[str, Any]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    deleting: bool = False
+
+
+def read_payload(params: Mapping[str, Any]) -> Payload:
+    """Bring arguments and payload together; a task that bypassed the action plugin has its arguments alone."""
+    gathered = json.loads(params["_payload"]) if params.get("_payload") else {}
+    documents = gathered.get("documents", [])
+
+    sources: dict[str, str] = {}
+
+    def pick(name: str) -> Any:
+        """Argument first, then the documents, then the variable."""
+        sources[name] = "argument"
+        if params.get(name) is not None:
+            return params[name]
+        if gathered.get(f"{name}_given"):
+            return gathered[name]
+        for one in documents:
+            if one["content"].get(name) is not None:
+                sources[name] = f"document {one['source']}"
+                return one["content"][name]
+        sources[name] = f"variable hodei_{name}"
+        return gathered.get(name)
+
+    fragments = [Fragment(one["content"].get("workers") or [], source=one["source"]) for one in documents]
+    fragments += [Fragment(one["content"] or [], path=one["source"]) for one in gathered.get("fragments", [])]
+    if not gathered and params.get("workers") is not None:
+        fragments.append(Fragment(params["workers"]))
+    return Payload(
+        owner=pick("owner"),
+        lineage=pick("lineage"),
+        backend=read_backend(pick("backend")),
+        providers=pick("providers") or DEFAULT_PROVIDERS,
+        stores=pick("stores"),
+        fragments=tuple(fragments),
+        variables=gathered.get("variables", {}),
+        sources=sources,
+    )
+
+
+@contextmanager
+def open_session(
+    params: Mapping[str, Any], *, write: bool, only_named: bool = False, environ: Mapping[str, str] | None = None
+) -> Iterator[Session]:
+    """Open what a task needs and close it again.
+
+    ``write`` false opens state read-only and creates nothing. ``only_named`` configures no provider that the named workers neither
+    use nor used. Raises InvalidDocument with every problem of the document, HodeiError(configuration) when the owner was never
+    initialised.
+    """
+    environ = os.environ if environ is None else environ
+    payload = read_payload(params)
+    if only_named and params["state"] == "absent":
+        payload = replace(payload, deleting=True)
+    settings = read_settings(payload, environ)
+    directory = state_directory(payload, settings)
+    owner = settings["owner"].value
+    payload = replace(payload, lineage=settings["lineage"].value)
+    key = _key(directory, payload, owner)
+    if write:
+        refuse_place(directory, payload.backend)
+    store = SqliteState(directory / "state.db", read_only=not write)
+    providers: dict[str, Provider] = {}
+    try:
+        warnings: list[str] = []
+        state = _state(store, owner, payload.lineage, write, warnings)
+        document = _parse(payload, owner, payload.lineage or state.lineage, key.secret)
+        for name in _needed(document, state, only_named and not payload.deleting):
+            home = directory / "providers" / name
+            providers[name] = make_provider(name, document.providers[name], owner, home, settings)
+        yield Session(
+            document=document,
+            directory=directory,
+            key=key,
+            store=store,
+            state=state,
+            providers=providers,
+            settings=settings,
+            holder=str(this_process()),
+            actor=environ.get("SUDO_USER") or environ.get("USER") or str(os.getuid()),
+            warnings=warnings,
+        )
+    finally:
+        for provider in providers.values():
+            provider.close()
+        store.close()
+
+
+def read_settings(payload: Payload, environ: Mapping[str, str]) -> dict[str, Setting]:
+    """Resolve owner, place of state and defaults, each with the source that it came from."""
+    picked = {"owner": payload.owner, "lineage": payload.lineage}
+    settings = {}
+    for name in ("owner", "lineage", "state_dir", "default_timeout", "rate_limits"):
+        found = resolve(name, picked.get(name), payload.variables.get(f"hodei_{name}"), environ)
+        settings[name] = found._replace(source=payload.sources[name]) if found.source == "argument" else found
+    return settings
+
+
+def state_directory(payload: Payload, settings: Mapping[str, Setting]) -> Path:
+    """Return where the owner's state and key are, without touching it. Raises InvalidDocument without an owner."""
+    owner, path = settings["owner"].value, payload.backend.get("path")
+    if not owner:
+        raise InvalidDocument(
+            [Problem("owner", "the owner is missing", "set hodei_owner: whose fleet this is, such as ci-prod")]
+        )
+    return (
+        Path(os.path.abspath(os.path.expanduser(path))) if path else owner_directory(owner, settings["state_dir"].value)
+    )
+
+
+def refuse_place(directory: Path, backend: Mapping[str, Any]) -> None:
+    """Raise InvalidDocument when state would lie where it vanishes or cannot be locked, unless that is allowed."""
+    problem = None if backend.get("allow_ephemeral") else problem_of_place(directory)
+    if problem is not None:
+        raise InvalidDocument([problem])
+
+
+def make_provider(
+    name: str, config: Mapping[str, Any], owner: str, home: Path, settings: Mapping[str, Setting]
+) -> Provider:
+    """Make a configured provider; one that is not on this machine is guarded by retry, breaker and rate limits."""
+    from ..resilience.guard import guarded
+
+    kind = provider_type(str(config["type"]))
+    inner = kind.make(name, config, owner, home)
+    return guarded(
+        inner,
+        config,
+        local=kind.local,
+        default_timeout=settings["default_timeout"].value,
+        default_rates=settings["rate_limits"].value,
+        name=name,
+    )
+
+
+def _key(directory: Path, payload: Payload, owner: str) -> FleetKey:
+    """Load the key; where the owner was never initialised, a document with problems is told those first."""
+    try:
+        return load_key(directory)
+    except HodeiError:
+        _parse(payload, owner, payload.lineage or _NO_LINEAGE, b"")
+        raise
+
+
+def _parse(payload: Payload, owner: str, lineage: Any, key: bytes) -> Document:
+    raw = RawDocument(
+        owner=owner,
+        lineage=lineage,
+        fragments=payload.fragments,
+        providers=payload.providers,
+        backend=payload.backend,
+        stores=payload.stores,
+        deleting=payload.deleting,
+    )
+    return parse(raw, key=key, provider_schemas=config_schemas())
+
+
+def _state(store: StateStore, owner: str, lineage: Any, write: bool, warnings: list[str]) -> State:
+    """Read the state, or begin a new one for a fleet whose state was lost: the world tells the rest."""
+    if store.exists():
+        return store.read()
+    if not lineage:
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"owner '{owner}' has a key here but no state, and the document has no lineage to rebuild it by",
+            hint="Put hodei_lineage into the document (any object of the fleet carries it), or restore the state.",
+        )
+    warnings.append(
+        f"the state of '{owner}' is not there: it is rebuilt from what the providers show of lineage {lineage}"
+    )
+    if write:
+        store.initialise(owner, str(lineage).lower(), time.time())
+        return store.read()
+    return State(owner=owner, lineage=str(lineage).lower(), serial=0)
+
+
+def _needed(document: Document, state: State, only_named: bool) -> list[str]:
+    if not only_named:
+        return list(document.providers)
+    names = {instance.address.name for instance in document.instances}
+    used = {instance.provider for instance in document.instances}
+    used |= {resource.provider for resource in state.resources if resource.address.name in names}
+    return [name for name in document.providers if name in used]

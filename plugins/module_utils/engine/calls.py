@@ -1,0 +1,90 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turn steps into calls of the provider port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..model.change import Action
+from ..model.normal import with_defaults
+from ..model.ports import CreateRequest, Labels, Outcome, Provider, Target, Verb
+from ..model.worker import Instance, Lifecycle
+from .difference import covered
+from .failpoints import hit
+from .graph import Step
+from .journal import Journal
+from .world import World
+
+
+class Caller:
+    """Knows what a port call needs beside the step: the whole spec, the labels, the lifecycle.
+
+    ``world`` is what the plan was made against.
+    """
+
+    def __init__(self, journal: Journal, labels: Labels, world: World) -> None:
+        self._journal = journal
+        self._labels = labels
+        self._world = world
+
+    def call(self, provider: Provider, verb: str, steps: Sequence[Step], op_ids: Sequence[str]) -> Iterable[Outcome]:
+        """Do one verb to the objects of many steps, yielding each outcome as it becomes final."""
+        if verb == "create":
+            outcomes = provider.create(self._requests(steps, op_ids))
+        elif verb == "update":
+            outcomes = provider.update(self._requests(steps, op_ids))
+        else:
+            outcomes = provider.act(Verb(verb), [self._target(step) for step in steps])
+        for outcome in outcomes:
+            hit("call.outcome")
+            yield outcome
+
+    def bookkeeping(self, step: Step) -> Outcome:
+        """Answer for a step that touches state only: what was seen is what there is."""
+        address, generation = step.change.address, step.generation
+        seen = next((one for one in self._world.at(address) if one.generation == generation), None)
+        return Outcome(address, generation, observation=seen)
+
+    def _requests(self, steps: Sequence[Step], op_ids: Sequence[str]) -> list[CreateRequest]:
+        return [self._request(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)]
+
+    def _request(self, step: Step, op_id: str) -> CreateRequest:
+        instance = self._journal.instances[step.change.address]
+        update = step.verb == "update"
+        return CreateRequest(
+            address=instance.address,
+            generation=step.generation,
+            operation=op_id,
+            spec=with_defaults(instance.spec),
+            digest=instance.digest,
+            labels=self._labels,
+            lifecycle=instance.lifecycle,
+            intent=step.change.intent,
+            worker=instance.address.name,
+            index=instance.address.key,
+            degrade=instance.degrade,
+            etag=step.change.etag if update else "",
+            drifted=self._drifted(step, instance) if update else (),
+        )
+
+    def _drifted(self, step: Step, instance: Instance) -> tuple[str, ...]:
+        seen = self.bookkeeping(step).observation
+        ignored = instance.lifecycle.ignore_changes
+        return tuple(path for path in sorted(seen.drift) if not covered(path, ignored)) if seen else ()
+
+    def _target(self, step: Step) -> Target:
+        """Name the object. A step that follows another one on the same object must not stumble over the etag that this one left."""
+        change = step.change
+        planned = step.verb == change.action.value or change.action is Action.REPLACE
+        resource = self._journal.resource(change.address, step.generation)
+        known = self._journal.instances.get(change.address)
+        lifecycle = known.lifecycle if known else (resource.lifecycle if resource else Lifecycle())
+        return Target(
+            address=change.address,
+            generation=step.generation,
+            external_id=change.external_id if planned or resource is None else resource.external_id,
+            etag=change.etag if planned else "",
+            lifecycle=lifecycle,
+        )

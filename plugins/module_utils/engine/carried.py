@@ -1,0 +1,59 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a document asks of providers that cannot carry it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..model.carry import Column, Support, cell
+from ..model.errors import Problem
+from ..model.worker import Instance, Spec
+
+
+def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) -> tuple[list[Problem], list[str]]:
+    """Return what must stop the run (NONE, not degraded) and what the user should know (IGNORED, degraded).
+
+    Each (worker, field) is told once, whatever its count.
+    """
+    problems: dict[tuple[str, str], Problem] = {}
+    warnings: dict[tuple[str, str], str] = {}
+    for instance in instances:
+        column = columns.get(instance.provider)
+        if column is None:
+            continue
+        for path in paths(instance.spec):
+            found = cell(column, path)
+            key = (instance.address.name, path)
+            if found.support in (Support.NATIVE, Support.EMULATED) or key in problems or key in warnings:
+                continue
+            name = f"worker.{instance.address.name}"
+            note = f": {found.note}" if found.note else ""
+            if found.support is Support.IGNORED:
+                warnings[key] = f"{name}: provider '{instance.provider}' ignores {path}{note}"
+            elif any(path == one or path.startswith(f"{one}.") for one in instance.degrade):
+                warnings[key] = f"{name}: runs without {path}, as `degrade` allows{note}"
+            else:
+                problems[key] = Problem(
+                    path=f"{name}.{path}",
+                    message=f"provider '{instance.provider}' cannot carry this{note}",
+                    hint=f"remove it, choose another provider, or accept running without it by degrade: [{path}]",
+                    source=instance.source,
+                )
+    return list(problems.values()), list(warnings.values())
+
+
+def paths(spec: Spec) -> Iterator[str]:
+    """Yield the path of each field that a spec sets: mappings are walked, lists are one value."""
+    yield from _paths("", spec)
+
+
+def _paths(prefix: str, value: Any) -> Iterator[str]:
+    for key, inner in value.items():
+        path = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(inner, Mapping) and inner:
+            yield from _paths(path, inner)
+        else:
+            yield path

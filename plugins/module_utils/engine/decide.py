@@ -1,0 +1,236 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one wanted worker needs: the rules, in the order in which they win; pure."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..model.carry import Column
+from ..model.change import Action, Cause, FieldChange
+from ..model.ports import Observation
+from ..model.records import Resource
+from ..model.states import Intent, WorkerState
+from ..model.worker import Instance
+from .current import Holding
+from .difference import differences, drift_differences, hides, lifecycle_differences
+
+
+class Decision(NamedTuple):
+    """What to do to one address, and why. ``blocked`` says why nothing may be done at all."""
+
+    action: Action
+    cause: Cause = Cause.DOCUMENT
+    reason: str = ""
+    fields: tuple[FieldChange, ...] = ()
+    blocked: str = ""
+    then: Action | None = None
+    intent: Intent = Intent.STARTED
+
+
+NOTHING = Decision(Action.NOOP)
+
+
+def decide(
+    instance: Instance,
+    held: Holding,
+    *,
+    column: Column,
+    key_id: str,
+    state: str | None,
+    force: bool,
+    provider_of_seen: str,
+    overdue: bool = False,
+) -> Decision:
+    """Compare one instance with what is there.
+
+    ``state`` is the caller's wish (None: the document's own), ``force`` his wish to have it made anew; ``provider_of_seen`` is
+    where the object was found, ``overdue`` says that its time to live is over.
+    """
+    seen, resource = held.seen, held.resource
+    intent = _wanted_intent(instance, resource, seen, state)
+    decision = _make_anew(instance, held, force, provider_of_seen)
+    if decision is None and seen is not None:
+        run = _run_state(intent, seen, resource, state, overdue=overdue)
+        spec = _spec(instance, held, column, key_id)
+        decision = _both(spec, run) if spec else run or _adopt(instance, seen, resource, intent)
+    return (decision or NOTHING)._replace(intent=intent)
+
+
+def _both(spec: Decision, run: Decision | None) -> Decision:
+    """An update in place leaves the run state alone, so a second step settles that; a new object starts as wanted."""
+    if run is None or spec.action is not Action.UPDATE:
+        return spec
+    return spec._replace(then=run.then or run.action, reason=f"{spec.reason}; {run.reason}")
+
+
+def _make_anew(instance: Instance, held: Holding, force: bool, provider_of_seen: str) -> Decision | None:
+    """Find what calls for a new object whatever the spec says."""
+    seen, resource = held.seen, held.resource
+    if seen is None:
+        return _create(resource, held)
+    if force:
+        return Decision(Action.REPLACE, Cause.REQUEST, "asked to be replaced")
+    if resource is not None and resource.tainted:
+        return Decision(Action.REPLACE, Cause.STATE, "it was made but never became ready")
+    if provider_of_seen != instance.provider:
+        moved = FieldChange("provider", provider_of_seen, instance.provider, forces_replace=True)
+        return Decision(Action.REPLACE, Cause.DOCUMENT, "provider changed", (moved,))
+    if seen is held.unfinished and seen.spec_digest == instance.digest:
+        return Decision(Action.CREATE, Cause.STATE, "an interrupted run began to make it, which is seen through")
+    return None
+
+
+def _create(resource: Resource | None, held: Holding) -> Decision:
+    if resource is None:
+        return Decision(Action.CREATE, Cause.DOCUMENT, "not there yet")
+    if held.interrupted == Action.DELETE.value:
+        return Decision(Action.CREATE, Cause.STATE, "an interrupted run had deleted it to replace it")
+    return Decision(Action.CREATE, Cause.DRIFT, "it is gone")
+
+
+def _spec(instance: Instance, held: Holding, column: Column, key_id: str) -> Decision | None:
+    """Compare what it is made of: the document with what we made, and what we made with what is there now."""
+    seen, resource = held.seen, held.resource
+    if seen is None:
+        return None
+    ignored = instance.lifecycle.ignore_changes
+    as_made = resource is not None and resource.digest == seen.spec_digest
+    as_wanted = seen.spec_digest == instance.digest
+    if not as_made and not as_wanted and not (resource is None and ignored):
+        return _by_digest(seen, held, key_id)
+    fields = differences(resource.spec, instance.recorded, column, ignored) if resource and not as_wanted else ()
+    if seen.key_id != key_id and any(hides(field) for field in fields):
+        return _other_key(seen, key_id)
+    fields += _lifecycle(instance, seen, resource)
+    drift = drift_differences(seen.drift, instance.recorded, column, ignored)
+    return _change(fields, drift)
+
+
+def _lifecycle(instance: Instance, seen: Observation, resource: Resource | None) -> tuple[FieldChange, ...]:
+    """Compare the lifecycle; without state, only what the object's labels carry of it."""
+    wanted = instance.lifecycle
+    before = resource.lifecycle if resource else replace(wanted, prevent_destroy=seen.protected)
+    return lifecycle_differences(before, wanted)
+
+
+def _by_digest(seen: Observation, held: Holding, key_id: str) -> Decision:
+    """Settle an object of which only the digest in its labels is known, and that is neither what we remember nor what is wanted."""
+    if seen.key_id != key_id:
+        return _other_key(seen, key_id)
+    if held.interrupted in (Action.CREATE.value, Action.UPDATE.value):
+        return Decision(Action.REPLACE, Cause.STATE, "an interrupted run left it as an earlier document wanted it")
+    if held.resource is None:
+        reason = "it differs from the document (state was lost, so the fields are not known)"
+    else:
+        reason = "somebody remade it: its labels no longer carry the digest that we wrote"
+    return Decision(Action.REPLACE, Cause.DRIFT, reason)
+
+
+def _other_key(seen: Observation, key_id: str) -> Decision:
+    reason = f"its digests were made with key {seen.key_id or 'unknown'}, ours is {key_id}, so they cannot be compared"
+    return Decision(Action.NOOP, blocked=f"{reason}: restore that key, or name it in `replace` to make it anew")
+
+
+def _change(document: tuple[FieldChange, ...], drift: tuple[FieldChange, ...]) -> Decision | None:
+    """One change heals both: what the document changed and what somebody changed from outside."""
+    seen = {field.path for field in document}
+    drift = tuple(field for field in drift if field.path not in seen)
+    said = [_names(fields, verb) for fields, verb in ((document, "changed"), (drift, "changed from outside")) if fields]
+    if not said:
+        return None
+    forces = any(field.forces_replace for field in (*document, *drift))
+    action = Action.REPLACE if forces else Action.UPDATE
+    return Decision(action, Cause.DOCUMENT if document else Cause.DRIFT, "; ".join(said), (*document, *drift))
+
+
+def _names(fields: tuple[FieldChange, ...], verb: str) -> str:
+    """Say which fields differ, those first that force a replacement."""
+    paths = [field.path for field in sorted(fields, key=lambda field: not field.forces_replace)]
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return f"{', '.join(paths[:3])}{more} {verb}"
+
+
+def _wanted_intent(
+    instance: Instance, resource: Resource | None, seen: Observation | None, state: str | None
+) -> Intent:
+    """``present`` leaves a worker that somebody stopped or paused on purpose as it is."""
+    if state in ("started", "restarted"):
+        return Intent.STARTED
+    if state in ("stopped", "paused"):
+        return Intent(state)
+    if state == "present" and seen is not None:
+        return resource.intent if resource else seen.intent
+    return Intent(instance.state)
+
+
+def _run_state(
+    wanted: Intent, seen: Observation, resource: Resource | None, state: str | None, *, overdue: bool
+) -> Decision | None:
+    now = seen.state
+    if state == "restarted" and now.alive:
+        return Decision(Action.RESTART, Cause.REQUEST, "asked to be restarted")
+    cause = Cause.DRIFT if resource is not None and resource.intent is wanted else Cause.DOCUMENT
+    if state not in (None, "present") and cause is Cause.DOCUMENT:
+        cause = Cause.REQUEST
+    if wanted is Intent.STARTED:
+        if overdue:
+            return Decision(Action.RESTART, Cause.DRIFT, "its time to live is over")
+        return _to_started(now, cause, seen, explicit=state in ("started", "restarted"))
+    if wanted is Intent.STOPPED:
+        running = now.alive or now in (WorkerState.CREATING, WorkerState.RECOVERING)
+        return Decision(Action.STOP, cause, f"it is {now.value}, wanted stopped") if running else None
+    return _to_paused(now, cause)
+
+
+def _to_paused(now: WorkerState, cause: Cause) -> Decision | None:
+    if now is WorkerState.PAUSED:
+        return None
+    reason = f"it is {now.value}, wanted paused"
+    if now.alive:
+        return Decision(Action.PAUSE, cause, reason)
+    return Decision(Action.START, cause, reason, then=Action.PAUSE)
+
+
+def _to_started(now: WorkerState, cause: Cause, seen: Observation, *, explicit: bool) -> Decision | None:
+    if now is WorkerState.PAUSED:
+        return Decision(Action.RESUME, cause, "it is paused")
+    if now in (WorkerState.FAILED, WorkerState.STOPPED, WorkerState.STOPPING):
+        return Decision(Action.START, cause, _why_down(seen))
+    if now is WorkerState.COMPLETED and explicit:
+        return Decision(Action.START, Cause.REQUEST, "it had completed")
+    return None
+
+
+def _why_down(seen: Observation) -> str:
+    if seen.reason:
+        return f"it is {seen.state.value}: {seen.reason}"
+    if seen.exit_code is None:
+        return f"it is {seen.state.value}"
+    if seen.exit_code < 0:
+        return f"it was killed by {_signal_name(-seen.exit_code)}"
+    return f"it ended with exit code {seen.exit_code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _adopt(instance: Instance, seen: Observation, resource: Resource | None, intent: Intent) -> Decision | None:
+    """Find what state has to learn of an object that is as it should be."""
+    if resource is None:
+        return Decision(Action.ADOPT, Cause.STATE, "it is there and as the document wants it; state did not know it")
+    if resource.digest != seen.spec_digest:
+        return Decision(Action.ADOPT, Cause.STATE, "it is as the document wants it; state remembered another spec")
+    known = (resource.dependencies, resource.source, resource.intent)
+    if known != (instance.depends_on, instance.fragment, intent):
+        return Decision(
+            Action.ADOPT, Cause.STATE, "state remembers other dependencies, another source or another run state"
+        )
+    return None

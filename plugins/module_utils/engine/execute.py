@@ -1,0 +1,42 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of a run that changes the world: journal, calls and graph, put together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..model.ports import Labels
+from .apply import Applier, Bounds
+from .calls import Caller
+from .journal import Journal
+from .lease import LeaseKeeper
+from .request import Ports, Report, Request, Tools
+
+
+def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, report: Report) -> Report:
+    """Settle what earlier runs left open, then apply the plan; returns the report with what became of each change."""
+    plan = report.plan
+    journal = Journal(
+        ports.store,
+        keeper,
+        report.run_id,
+        report.state.resources,
+        request.document.instances,
+        tools.clock,
+        tools.new_id,
+    )
+    journal.settle([one for one in report.state.pending if one.provider in report.survey.world.seen])
+    labels = Labels(plan.owner, plan.lineage, request.key_id, report.run_id)
+    bounds = Bounds(report.survey.limits, request.parallel, request.interrupt_grace)
+    caller = Caller(journal, labels, report.survey.world)
+    applier = Applier(journal, caller, ports.providers, bounds, tools.stop, ports.listener)
+    results = tuple(applier.run(plan))
+    return replace(
+        report,
+        results=results,
+        serial=journal.serial or report.serial,
+        interrupted=tools.stop.reason,
+        broken=applier.broken,
+    )

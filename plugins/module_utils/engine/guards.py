@@ -1,0 +1,55 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stops a run that would delete more than anybody meant; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..model.change import Action, Change
+from ..model.errors import Problem
+from ..model.worker import Document
+from .naming import several
+from .options import Options
+
+
+def default_max_deletes(workers: int) -> int:
+    """Return the larger of 3 and 20 % of the owner's workers."""
+    return max(3, workers // 5)
+
+
+def guard(document: Document, options: Options, changes: Iterable[Change], *, workers: int) -> list[Problem]:
+    """Refuse an emptied document and a mass deletion, unless the caller says so.
+
+    ``workers`` is how many the owner has, as state and world show. Only a fleet prunes; ``worker`` and a confirmed
+    destroy delete what was named and are not guarded here.
+    """
+    if options.destroy or options.state is not None:
+        return []
+    if not document.names:
+        return _emptied(document, workers) if workers and options.prune and not options.allow_empty else []
+    deletes = [change for change in changes if change.action is Action.DELETE and not change.deposed]
+    allowed = default_max_deletes(workers) if options.max_deletes is None else options.max_deletes
+    if len(deletes) <= allowed:
+        return []
+    shown = several([change.address for change in deletes])
+    return [
+        Problem(
+            path="workers",
+            message=f"{len(deletes)} workers vanished from the document and would be deleted ({shown}); the limit is {allowed}",
+            hint=f"if that is meant, set max_deletes: {len(deletes)} (the playbook takes -e hodei_max_deletes={len(deletes)})",
+        )
+    ]
+
+
+def _emptied(document: Document, workers: int) -> list[Problem]:
+    """Also where every worker would stay, because it came from a fragment out of sight: nobody empties a document in silence."""
+    return [
+        Problem(
+            path="workers",
+            message=f"the document lists no workers, while '{document.owner}' has {workers}",
+            hint="if they are to go, set allow_empty: true (the playbook takes -e hodei_allow_empty=true); "
+            "else look at the inventory, --limit and the variables that this run sees",
+        )
+    ]

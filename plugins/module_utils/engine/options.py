@@ -1,0 +1,44 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the caller asks of one run, beside the document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.address import Address, matches
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to plan.
+
+    ``state`` is what ``worker`` asks for (``present``, ``started``, ``stopped``, ``paused``, ``restarted``, ``absent``)
+    or None in a fleet, where each entry of the document says it. ``prune`` lets objects go that the document
+    no longer names (fleet only). ``max_deletes`` None means the larger of 3 and 20 % of the owner's workers.
+    ``prune_fragments`` names fragments whose workers may go although this run does not see them.
+    """
+
+    state: str | None = None
+    destroy: bool = False
+    prune: bool = False
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+    max_deletes: int | None = None
+    allow_empty: bool = False
+    prune_fragments: tuple[str, ...] = ()
+
+    def selects(self, address: Address) -> bool:
+        """Tell whether targets and excludes leave an address in this run."""
+        wanted = not self.targets or any(matches(pattern, address) for pattern in self.targets)
+        return wanted and not self.rejects(address)
+
+    def rejects(self, address: Address) -> bool:
+        """Tell whether the caller excluded an address; it is then not touched for anybody's sake."""
+        return any(matches(pattern, address) for pattern in self.excludes)
+
+    def forces_replace(self, address: Address) -> bool:
+        """Tell whether the caller asked for this address to be made anew."""
+        return any(matches(pattern, address) for pattern in self.replace)

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an outcome leaves in state; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..model.errors import HodeiError, Kind
+from ..model.ports import Observation, Outcome
+from ..model.records import OperationEnd, Resource
+from ..model.states import Intent, WorkerState
+from ..model.worker import Instance
+from .graph import Step
+
+_INTENTS = {
+    "start": Intent.STARTED,
+    "restart": Intent.STARTED,
+    "resume": Intent.STARTED,
+    "stop": Intent.STOPPED,
+    "pause": Intent.PAUSED,
+}
+
+Effect = tuple[tuple[Resource, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the engine knows of a step's address when the step ends.
+
+    ``instance`` is what the document wants (None when it wants nothing), ``resources`` what state remembers, all generations.
+    """
+
+    instance: Instance | None
+    resources: Sequence[Resource] = ()
+
+    def of(self, generation: int) -> Resource | None:
+        """Return state's record of one generation."""
+        return next((one for one in self.resources if one.generation == generation), None)
+
+
+def checked(step: Step, outcome: Outcome) -> HodeiError | None:
+    """Return what went wrong: a provider is held to its promises, and what was to be deleted may be gone already."""
+    error, seen = outcome.error, outcome.observation
+    if error is not None:
+        if step.verb == "delete" and error.kind is Kind.NOT_FOUND:
+            return None
+        return _stale(step, error) if error.kind is Kind.CONFLICT and not error.hint else error
+    if step.verb not in ("create", "update"):
+        return None
+    if seen is None:
+        return _broken(step, "returned nothing for it")
+    if (seen.address, seen.generation) != (step.change.address, step.generation):
+        return _broken(step, f"returned {seen.address} generation {seen.generation} instead")
+    if seen.spec_digest != step.change.digest:
+        return _broken(step, "returned an object of another spec")
+    return None
+
+
+def end_of(step: Step, op_id: str, outcome: Outcome, before: Before, now: float) -> OperationEnd:
+    """Turn an outcome into the durable end of its operation."""
+    error = checked(step, outcome)
+    put, drop = _effect(step, outcome.observation, error, before, now)
+    return OperationEnd(
+        op_id=op_id,
+        ended_at=now,
+        error=error.as_dict() if error else None,
+        put=(*put, *superseded(put, drop, before.resources, now)),
+        drop=tuple((step.change.address, generation) for generation in drop),
+    )
+
+
+def superseded(
+    put: Iterable[Resource], drop: Iterable[int], resources: Iterable[Resource], now: float
+) -> tuple[Resource, ...]:
+    """Depose whatever was current of an address before: it has one current object in state, at every moment.
+
+    ``put`` and ``drop`` (generations) are what an operation leaves, ``resources`` what state remembers of the address.
+    """
+    current = [one.generation for one in put if not one.deposed]
+    if not current:
+        return ()
+    settled = {*current, *drop}
+    return tuple(
+        replace(one, deposed=True, updated_at=now)
+        for one in resources
+        if not one.deposed and one.generation not in settled
+    )
+
+
+def _effect(step: Step, seen: Observation | None, error: HodeiError | None, before: Before, now: float) -> Effect:
+    if step.verb in ("delete", "forget"):
+        return ((), ()) if error else ((), (step.generation,))
+    instance = before.instance
+    if instance is None:
+        return (), ()
+    if step.verb == "create":
+        return _created(step, instance, seen, error, now)
+    if error is not None:
+        return (), ()
+    base = before.of(step.generation) or _fresh(step, instance, seen, now)
+    return (_aligned(step, base, instance, seen, now),), ()
+
+
+def _created(step: Step, instance: Instance, seen: Observation | None, error: HodeiError | None, now: float) -> Effect:
+    """A new object supersedes the old one only when it is ready; one that failed is remembered, to be cleaned up."""
+    if seen is None:
+        return (), ()
+    fresh = _fresh(step, instance, seen, now)
+    if step.change.create_before_destroy:
+        failed = error is not None
+        return (replace(fresh, deposed=failed, tainted=failed),), ()
+    old = step.change.old_generation
+    return (replace(fresh, tainted=error is not None),), ((old,) if old else ())
+
+
+def _fresh(step: Step, instance: Instance, seen: Observation | None, now: float) -> Resource:
+    return Resource(
+        address=instance.address,
+        generation=step.generation,
+        provider=step.provider,
+        external_id=seen.external_id if seen else step.change.external_id,
+        spec=instance.recorded,
+        digest=seen.spec_digest if seen else instance.digest,
+        lifecycle=instance.lifecycle,
+        dependencies=instance.depends_on,
+        intent=step.change.intent,
+        status=_status(seen),
+        source=instance.fragment,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _aligned(step: Step, base: Resource, instance: Instance, seen: Observation | None, now: float) -> Resource:
+    """Bring state's record of an object up to date with the document and with what was seen."""
+    as_wanted = seen is not None and seen.spec_digest == instance.digest
+    return replace(
+        base,
+        external_id=seen.external_id if seen else base.external_id,
+        spec=instance.recorded if as_wanted else base.spec,
+        digest=instance.digest if as_wanted else base.digest,
+        lifecycle=instance.lifecycle,
+        dependencies=instance.depends_on,
+        source=instance.fragment,
+        intent=_INTENTS.get(step.verb) or (step.change.intent if step.ready else base.intent),
+        status=_status(seen),
+        updated_at=now,
+    )
+
+
+def _status(seen: Observation | None) -> WorkerState:
+    return seen.state if seen else WorkerState.UNKNOWN
+
+
+def _stale(step: Step, error: HodeiError) -> HodeiError:
+    return HodeiError(
+        Kind.CONFLICT,
+        error.message,
+        where=error.where or str(step.change.address),
+        hint="The plan is stale for it: converge again.",
+    )
+
+
+def _broken(step: Step, what: str) -> HodeiError:
+    return HodeiError(
+        Kind.PROVIDER_SPECIFIC,
+        f"provider '{step.provider}' {what}",
+        where=str(step.change.address),
+        hint="This is a fault of the provider; the next converge looks again.",
+    )

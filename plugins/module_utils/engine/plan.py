@@ -1,0 +1,159 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The planner: (desired, observed, state, now) -> Plan. Pure: the same input gives the same plan, everywhere."""
+
+from __future__ import annotations
+
+from ..model.address import Address
+from ..model.change import Action, Change, Plan
+from ..model.worker import Instance
+from .carried import not_carried
+from .current import Holding, holdings
+from .decide import Decision, decide
+from .guards import guard
+from .inputs import Draft, Inputs, protected
+from .order import ordered
+from .unseen import block_deletions, block_dependents, unseen
+from .unwanted import is_unwanted, leftovers, plan_unwanted
+
+TTL_SLACK = 5.0
+_NOTHING = Holding()
+
+
+def make_plan(inputs: Inputs) -> Plan:
+    """Compare the document with the world and say what to do, in the order of the document, what is unwanted last."""
+    draft = Draft()
+    held = holdings(inputs.state, inputs.world)
+    wanted = _wanted(inputs)
+    problems, draft.warnings = not_carried(wanted.values(), inputs.columns)
+    draft.problems += problems
+    for address, instance in wanted.items():
+        _plan_wanted(inputs, draft, instance, held.get(address, _NOTHING))
+    for address, one in held.items():
+        if address not in wanted and is_unwanted(inputs, address):
+            plan_unwanted(inputs, draft, address, one)
+    block_deletions(draft, inputs.world)
+    block_dependents(draft, wanted, inputs.state.resources)
+    draft.problems += guard(inputs.document, inputs.options, draft.changes, workers=len(held))
+    draft.warnings += _interrupted(inputs)
+    return Plan(
+        owner=inputs.document.owner,
+        lineage=inputs.document.lineage,
+        serial=inputs.state.serial,
+        document_digest=inputs.document.digest,
+        changes=ordered(draft.changes, inputs.instances, inputs.state.resources),
+        blocked={str(address): why for address, why in draft.blocked.items()},
+        kept={str(address): why for address, why in draft.kept.items()},
+        problems=tuple(draft.problems),
+        warnings=tuple(draft.warnings),
+        foreign=tuple(inputs.foreign.values()),
+        overdue={str(address): late for address, late in draft.overdue.items()},
+    )
+
+
+def _wanted(inputs: Inputs) -> dict[Address, Instance]:
+    """Select instances; the dependencies of a target come along, as nothing can start without them, unless excluded."""
+    options = inputs.options
+    if options.destroy or options.state == "absent":
+        return {}
+    everything = inputs.instances
+    chosen = {address for address in everything if options.selects(address)}
+    if options.targets:
+        waiting = list(chosen)
+        while waiting:
+            for address in everything[waiting.pop()].depends_on:
+                if address in everything and address not in chosen and not options.rejects(address):
+                    chosen.add(address)
+                    waiting.append(address)
+    return {address: instance for address, instance in everything.items() if address in chosen}
+
+
+def _plan_wanted(inputs: Inputs, draft: Draft, instance: Instance, held: Holding) -> None:
+    address = instance.address
+    decision = _decide(inputs, draft, instance, held)
+    if decision.blocked:
+        draft.blocked[address] = decision.blocked
+        return
+    if decision.action is Action.REPLACE and instance.lifecycle.prevent_destroy:
+        draft.problems.append(protected(address, "replaced", decision.reason, instance.source))
+    change = _change(inputs, instance, held, decision)
+    draft.changes.append(change)
+    draft.changes += leftovers(inputs, held, resumed=change.generation)
+
+
+def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding) -> Decision:
+    address = instance.address
+    blocked = unseen(inputs.world, address, held, instance.provider)
+    if not blocked and held.seen is None and address in inputs.foreign:
+        blocked = f"its place is taken: {inputs.foreign[address]}; adopt that with fleet_refresh, or delete it there"
+    if blocked:
+        return Decision(Action.NOOP, blocked=blocked)
+    late = _late(inputs, instance, held)
+    if late:
+        draft.overdue[address] = late
+    return decide(
+        instance,
+        held,
+        column=inputs.columns.get(instance.provider, {}),
+        key_id=inputs.key_id,
+        state=inputs.options.state,
+        force=inputs.options.forces_replace(address),
+        provider_of_seen=inputs.provider_of(held.seen),
+        overdue=bool(late),
+    )
+
+
+def _late(inputs: Inputs, instance: Instance, held: Holding) -> float:
+    """Return by how many seconds a time to live is over that nobody was there to enforce."""
+    ttl, seen = instance.lifecycle.ttl, held.seen
+    if ttl is None or seen is None or seen.started_at is None or not seen.state.alive:
+        return 0.0
+    late = inputs.now - seen.started_at - ttl
+    return late if late > TTL_SLACK else 0.0
+
+
+def _change(inputs: Inputs, instance: Instance, held: Holding, decision: Decision) -> Change:
+    seen, resource = held.seen, held.resource
+    makes = decision.action in (Action.CREATE, Action.REPLACE)
+    known = seen.generation if seen else (resource.generation if resource else 0)
+    generation = _new_generation(inputs, instance, held, decision) if makes else known
+    old = known if makes and known != generation else 0
+    old_provider = inputs.provider_of(seen) or (resource.provider if resource else "")
+    return Change(
+        address=instance.address,
+        action=decision.action,
+        cause=decision.cause,
+        reason=decision.reason,
+        provider=instance.provider,
+        generation=generation,
+        old_generation=old,
+        old_provider=old_provider if old and old_provider != instance.provider else "",
+        external_id=seen.external_id if seen else "",
+        etag=seen.etag if seen else "",
+        digest=instance.digest,
+        fields=decision.fields,
+        create_before_destroy=(
+            decision.action is Action.REPLACE and instance.lifecycle.replace == "create_before_destroy"
+        ),
+        then=decision.then,
+        intent=decision.intent,
+        source=instance.source,
+    )
+
+
+def _new_generation(inputs: Inputs, instance: Instance, held: Holding, decision: Decision) -> int:
+    """See an interrupted creation of the same spec through: creating is idempotent on the generation. Else take a new number."""
+    begun = held.unfinished
+    if begun is None or (begun is held.seen and decision.action is Action.REPLACE):
+        return held.last_generation + 1
+    same = (begun.spec_digest, inputs.provider_of(begun)) == (instance.digest, instance.provider)
+    return begun.generation if same else held.last_generation + 1
+
+
+def _interrupted(inputs: Inputs) -> list[str]:
+    count = len(inputs.state.pending)
+    if not count:
+        return []
+    operations = "an operation" if count == 1 else f"{count} operations"
+    return [f"an earlier run was interrupted during {operations}; what became of that was looked up"]

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan as people read it: plain text, without control characters, the same on every terminal; pure.
+
+Values appear in the recorded form, so none is secret; those known by their keyed digest only read `(changed)`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ..model.address import Address, parse_address
+from ..model.change import Action, Cause, Change, FieldChange, Plan
+from ..model.normal import humanise
+from ..model.quantities import show_duration
+from .difference import hides
+from .naming import several
+
+if TYPE_CHECKING:
+    from .apply import Result
+
+#: In the order of the totals. A replacement that makes the new one first is `+/-`.
+SIGNS = {
+    Action.CREATE: "+",
+    Action.REPLACE: "-/+",
+    Action.UPDATE: "~",
+    Action.START: ">",
+    Action.RESUME: ">",
+    Action.RESTART: ">>",
+    Action.PAUSE: "=",
+    Action.STOP: "#",
+    Action.DELETE: "-",
+    Action.ADOPT: "@",
+    Action.FORGET: "x",
+}
+#: How many lines of failures a message has; the result holds all of them.
+_TOLD = 20
+_STATE_ONLY = (Action.ADOPT, Action.FORGET)
+#: So many lines of equal changes are shown, the rest is counted: the JSON form has them all.
+_SHOWN = 20
+_WIDE = 44
+_LONG = 100
+
+Thing = TypeVar("Thing")
+
+
+def plan_text(plan: Plan) -> str:
+    """Render a plan: what changed from outside, what will be done and why, what is left alone and why, the totals."""
+    touching = [one for one in plan.pending if one.action not in _STATE_ONLY]
+    noting = [one for one in plan.pending if one.action in _STATE_ONLY]
+    mixed = len({one.provider for one in plan.changes}) > 1
+    parts = [
+        _section("Changed from outside since the last converge:", _drift(touching)),
+        _section("What will be done:", _changes(touching, mixed)),
+        _section("Written down only, no worker is touched:", _changes(noting, mixed)),
+        _section("Blocked, nothing is done to them in this run:", _notes("?", plan.blocked)),
+        _section("Kept, although the document does not name them:", _notes("!", plan.kept)),
+        _section("Not ours, so never touched:", (f"  ! {text}" for text in plan.foreign)),
+        _section(
+            "Overdue:", _notes("!", {who: f"by {show_duration(round(late))}" for who, late in plan.overdue.items()})
+        ),
+        _section("Good to know:", (f"  * {text}" for text in plan.warnings)),
+        _section("In the way, so that nothing at all can be done:", (f"  x {problem}" for problem in plan.problems)),
+        totals_text(plan),
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def totals_text(plan: Plan) -> str:
+    """Say in one line how much a plan does."""
+    counts = plan.totals()
+    doing = [f"{counts[action.value]} to {action.value}" for action in SIGNS if counts[action.value]]
+    others = (("blocked", plan.blocked), ("kept", plan.kept), ("not ours", plan.foreign))
+    rest = [f"{len(found)} {name}" for name, found in others if found]
+    unchanged = counts[Action.NOOP.value]
+    if doing:
+        return f"Plan for {plan.owner}: {', '.join(doing)}; {', '.join([f'{unchanged} unchanged', *rest])}."
+    workers = "1 worker is" if unchanged == 1 else f"{unchanged} workers are"
+    return f"Plan for {plan.owner}: nothing to do; {', '.join([f'{workers} as the document says', *rest])}."
+
+
+def results_text(results: Sequence[Result]) -> str:
+    """Say what became of changes that did not succeed; those that went wrong in the same way share a line."""
+    unfinished = [one for one in results if one.status != "done"]
+    lines = []
+    for alike in _grouped(unfinished, lambda one: (one.change.action, one.status, _said(one))):
+        first = alike[0]
+        sign = "x" if first.status == "failed" else "?"
+        addresses = [one.change.address for one in alike]
+        lines.append(f"  {sign} {several(addresses)}  {first.change.action.value} {first.status}: {_said(first)}")
+    more = [f"  ... and {len(lines) - _TOLD} more"] if len(lines) > _TOLD else []
+    return "\n".join([*lines[:_TOLD], *more])
+
+
+def _said(one: Result) -> str:
+    """The reason without the address that stands before it anyway; what a program said itself is indented."""
+    return one.reason.removeprefix(f"{one.change.address}: ").replace("\n", "\n        ")
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    body = list(lines)
+    return "\n".join([title, *body, ""]) if body else ""
+
+
+def _notes(sign: str, notes: Mapping[str, str]) -> Iterator[str]:
+    """Say something about each address; a reason that many share is told once."""
+    by_reason: dict[str, list[Address]] = {}
+    for address, reason in notes.items():
+        by_reason.setdefault(reason, []).append(parse_address(address))
+    for reason, addresses in by_reason.items():
+        yield f"  {sign} {several(addresses)}: {reason}"
+
+
+def _drift(changes: Sequence[Change]) -> Iterator[str]:
+    """List what somebody else did, apart from what the document changes."""
+    drifted = [change for change in changes if change.cause is Cause.DRIFT]
+    rows = [
+        (several([one.address for one in alike]), _first_line(alike[0].reason))
+        for alike in _grouped(drifted, lambda one: (one.address.name, one.reason))
+    ]
+    width = _width(who for who, _unused in rows)
+    yield from _clipped([f"  ! {who:<{width}}  {reason}" for who, reason in rows])
+
+
+def _changes(changes: Sequence[Change], mixed: bool) -> Iterator[str]:
+    """List changes, each with its reason and fields; where providers are ``mixed``, what is made says on which one."""
+    groups = list(_grouped(changes, _likeness))
+    names = [several([change.address for change in group]) for group in groups]
+    width, wide = _width(names), max((len(_verb(group[0])) for group in groups), default=0)
+    alike = Counter(_likeness(group[0])[1:] for group in groups)
+    shown: Counter[Hashable] = Counter()
+    for who, group in zip(names, groups, strict=True):
+        change, kind = group[0], _likeness(group[0])[1:]
+        shown[kind] += 1
+        if shown[kind] <= _SHOWN or alike[kind] == _SHOWN + 1:
+            sign = "+/-" if change.create_before_destroy else SIGNS[change.action]
+            where = f" (on {change.provider})" if mixed and change.action in (Action.CREATE, Action.REPLACE) else ""
+            yield f"  {sign:<3} {who:<{width}}  {_verb(change):<{wide}}  {_first_line(change.reason)}{where}"
+            yield from _details(change)
+        elif shown[kind] == _SHOWN + 1:
+            yield f"      ... and {alike[kind] - _SHOWN} more like these; the JSON form of the plan lists each"
+
+
+def _first_line(reason: str) -> str:
+    """Keep a plan to one line per worker: what a program said last may be long, and its log has it all."""
+    first, more, _rest = reason.partition("\n")
+    return f"{first} ..." if more else first
+
+
+def _verb(change: Change) -> str:
+    return change.action.value + (f", {change.then.value}" if change.then else "")
+
+
+def _details(change: Change) -> Iterator[str]:
+    width = max((len(field.path) for field in change.fields), default=0)
+    for field in change.fields:
+        yield from _field(field, width)
+    if change.create_before_destroy:
+        yield "          the new one is ready before the old one goes"
+
+
+def _field(field: FieldChange, width: int) -> Iterator[str]:
+    forces = "  (forces a new one)" if field.forces_replace else ""
+    name = f"          {field.path + ':':<{width + 1}}"
+    if hides(field):
+        word = "(added)" if field.before is None else "(removed)" if field.after is None else "(changed)"
+        yield f"{name} {word}{forces}"
+        return
+    before, after = (_printable(humanise(field.path, value)) for value in (field.before, field.after))
+    if len(before) + len(after) <= _LONG:
+        yield f"{name} {before} -> {after}{forces}"
+    else:
+        yield f"{name}{forces}"
+        yield f"            - {before}"
+        yield f"            + {after}"
+
+
+def _printable(text: str) -> str:
+    """Show what a terminal would obey instead."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _likeness(change: Change) -> tuple[Hashable, ...]:
+    """What instances of one worker share when one line can speak for them all; first the name, then the rest."""
+    return (
+        change.address.name,
+        change.action,
+        change.then,
+        change.cause,
+        change.reason,
+        change.provider,
+        repr(change.fields),
+        change.deposed,
+    )
+
+
+def _grouped(things: Iterable[Thing], likeness: Callable[[Thing], Hashable]) -> Iterator[list[Thing]]:
+    """Put together what is alike, in the order of the first of each."""
+    groups: dict[Hashable, list[Thing]] = {}
+    for thing in things:
+        groups.setdefault(likeness(thing), []).append(thing)
+    yield from groups.values()
+
+
+def _width(names: Iterable[str]) -> int:
+    return max((len(name) for name in names if len(name) <= _WIDE), default=0)
+
+
+def _clipped(lines: list[str]) -> list[str]:
+    more = len(lines) - _SHOWN
+    return lines if more <= 1 else [*lines[:_SHOWN], f"    ... and {more} more"]

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an owner's files lie, and the fleet's key among them.
+
+``<base>/<owner>/`` (0700) holds ``state.db`` and ``fleet.key`` (32 random bytes, 0600). The key makes every digest that state,
+labels and plans carry, so a fleet whose key is lost looks changed from end to end: it is made once and never replaced
+silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...model.errors import HodeiError, Kind
+from ...model.settings import Setting, state_directory
+
+KEY_FILE, KEY_BYTES = "fleet.key", 32
+_BACKUP = f"Restore {KEY_FILE} from your backup"
+
+
+@dataclass(frozen=True)
+class FleetKey:
+    """The key of a fleet. ``id`` is a short digest of it that labels may carry; ``secret`` is never printed."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+def owner_directory(
+    owner: str, base: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None
+) -> Path:
+    """Return the directory of an owner, without touching it.
+
+    The base is the argument, else $HODEI_STATE_DIR, else $XDG_STATE_HOME/hodei, else ~/.local/state/hodei (the default of the
+    XDG base directory specification). Raises HodeiError(validation) for an owner that is no single file name.
+    """
+    if not owner or owner.startswith(".") or "/" in owner or "\0" in owner:
+        raise HodeiError(Kind.VALIDATION, f"'{owner}' cannot be an owner", hint="Use letters, digits, '-' and '_'.")
+    environ = os.environ if environ is None else environ
+    given = Setting(base or environ.get("HODEI_STATE_DIR"), "")
+    chosen = state_directory(given, environ, os.path.expanduser("~"))
+    return Path(os.path.abspath(os.path.expanduser(chosen))) / owner
+
+
+def has_key(directory: Path) -> bool:
+    """Tell whether a key lies in the directory, good or not."""
+    return os.path.lexists(directory / KEY_FILE)
+
+
+def load_key(directory: Path) -> FleetKey:
+    """Read the key; raise HodeiError(configuration) when it is missing, cut short, or anybody else can reach it."""
+    path = directory / KEY_FILE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise _missing(directory) from None
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error), "Run the task as the user who owns the fleet.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        _refuse_reachable(path, os.fstat(descriptor))
+        secret = file.read(KEY_BYTES + 1)
+    if len(secret) != KEY_BYTES:
+        raise _unusable(path, f"it is not {KEY_BYTES} bytes long", f"{_BACKUP}.")
+    return _fleet_key(secret)
+
+
+def create_key(directory: Path) -> FleetKey:
+    """Make the key of a new fleet, and its directory; durable when this returns. Raises already_exists when there is one."""
+    path = directory / KEY_FILE
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret = os.urandom(KEY_BYTES)
+        draft = directory / f".{KEY_FILE}.{os.urandom(4).hex()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secret)
+                file.flush()
+                os.fsync(descriptor)
+            os.link(draft, path)  # unlike a rename, it replaces nothing; unlike O_EXCL, it never shows half a key
+        finally:
+            draft.unlink()
+        for changed in (directory, directory.parent):
+            sync_directory(changed)
+    except FileExistsError as error:
+        raise HodeiError(Kind.ALREADY_EXISTS, f"{path} exists already", hint="It is kept as it is.") from error
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error), "Choose a directory that this user can write.") from error
+    return _fleet_key(secret)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the entries of a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fleet_key(secret: bytes) -> FleetKey:
+    return FleetKey(hashlib.sha256(b"hodei fleet key id\0" + secret).hexdigest()[:12], secret)
+
+
+def _refuse_reachable(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise _unusable(
+            path,
+            f"it belongs to user {found.st_uid}, and this task runs as user {os.geteuid()}",
+            "Run the task as the user who owns the fleet.",
+        )
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = stat.S_IMODE(found.st_mode)
+        raise _unusable(path, f"others can read or write it (mode {mode:04o})", f"chmod 600 {path}; who had read it?")
+
+
+def _missing(directory: Path) -> HodeiError:
+    if (directory / "state.db").exists():
+        return HodeiError(
+            Kind.CONFIGURATION,
+            f"there is state in {directory}, but its key {KEY_FILE} is missing",
+            hint=f"{_BACKUP}: every digest in state and labels was made with it, and with another key every worker would "
+            "look changed.",
+        )
+    return HodeiError(
+        Kind.CONFIGURATION,
+        f"owner '{directory.name}' was never initialised here: {directory / KEY_FILE} does not exist",
+        hint="Run the playbook hodei.workers.init once, or set HODEI_STATE_DIR (or backend.path) to where the fleet's files are.",
+    )
+
+
+def _unusable(path: Path, why: str, hint: str) -> HodeiError:
+    return HodeiError(Kind.CONFIGURATION, f"the fleet's key {path} cannot be used: {why}", hint=hint)

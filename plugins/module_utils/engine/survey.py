@@ -1,0 +1,71 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at every configured provider once: what it is, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import repeat
+
+from ..model.carry import Column
+from ..model.errors import HodeiError
+from ..model.ports import Fingerprint, Limits, Listing, Provider
+from .provider_fault import provider_fault
+from .world import World, assemble
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Providers by name: their fingerprints (missing where a provider did not answer) and the world they show."""
+
+    fingerprints: Mapping[str, Fingerprint]
+    world: World
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The (field, provider) table as it holds here and now."""
+        return {name: one.column for name, one in self.fingerprints.items()}
+
+    @property
+    def limits(self) -> dict[str, Limits]:
+        """How hard each provider may be driven."""
+        return {name: one.limits for name, one in self.fingerprints.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What providers want their users to know."""
+        return [f"provider '{name}': {text}" for name, one in self.fingerprints.items() for text in one.warnings]
+
+
+def survey(providers: Mapping[str, Provider], lineage: str, *, attend: bool = False) -> Survey:
+    """Ask all providers at the same time; one that does not answer leaves its workers Unknown. Raises nothing.
+
+    With ``attend`` each provider first sees to it that its living objects are watched.
+    """
+    if len(providers) <= 1:
+        answers = [_look(name, provider, attend) for name, provider in providers.items()]
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=len(providers), thread_name_prefix="survey") as pool:
+            answers = list(pool.map(_look, providers, providers.values(), repeat(attend)))
+    by_name = dict(zip(providers, answers, strict=True))
+    return Survey(
+        fingerprints={name: found for name, (found, _unused) in by_name.items() if found is not None},
+        world=assemble({name: listing for name, (_unused, listing) in by_name.items()}, lineage),
+    )
+
+
+def _look(name: str, provider: Provider, attend: bool) -> tuple[Fingerprint | None, Listing]:
+    fingerprint = None
+    try:
+        if attend:
+            provider.attend()
+        fingerprint = provider.fingerprint()
+        return fingerprint, provider.list()
+    except HodeiError as error:
+        return fingerprint, Listing((), complete=False, problem=error)
+    except Exception as error:  # noqa: BLE001 - a fault of one provider must not keep the others from being looked at
+        return fingerprint, Listing((), complete=False, problem=provider_fault(name, "list", error))

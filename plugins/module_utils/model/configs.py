@@ -1,0 +1,104 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configured providers and the backend: types told, keys checked, defaults merged in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .check import Fault, compile_check
+from .coerce import coerce
+from .detect import DEFAULT_TYPE, detect_type
+from .errors import InvalidDocument, Problem
+from .normal import compile_filler, compile_normal
+from .place import Place
+from .schema import Schema
+from .schema_document import BACKEND, PROVIDER_COMMON, STORES, provider_schema
+
+Config = dict[str, Any]
+
+
+def read_config(value: Any, schema: Schema, place: Place) -> tuple[Config, list[Problem]]:
+    """Return a configuration in normal form with its defaults, or what is wrong with it."""
+    check = compile_check(schema)
+    if check(value) is not None:
+        value = coerce(value, schema)
+    fault = check(value)
+    if fault is not None:
+        return {}, _worded(value, schema, place, fault)
+    normal = compile_normal(schema) or dict
+    config: Config = compile_filler(schema)(normal(value))
+    return config, []
+
+
+def read_text(value: Any, schema: Schema, name: str) -> list[Problem]:
+    """Return what is wrong with a single text of the document's head."""
+    fault = compile_check(schema)(value)
+    return _worded(value, schema, Place(name), fault) if fault else []
+
+
+def read_backend(value: Any) -> Config:
+    """Return the backend's configuration with its defaults. Raises InvalidDocument."""
+    config, wrong = read_config({} if value is None else value, BACKEND, Place("backend"))
+    if wrong:
+        raise InvalidDocument(wrong)
+    return config
+
+
+def read_providers(value: Any, schemas: Mapping[str, Schema]) -> tuple[dict[str, Config], list[Problem]]:
+    """Return the providers by name, each with its `type`, and what is wrong with the others.
+
+    ``schemas`` maps each type of this version to the fragment that describes its own keys. No providers at all means
+    one, `local`, that runs processes.
+    """
+    if not value and (value is None or isinstance(value, dict)):
+        value = {"local": {"type": DEFAULT_TYPE}}
+    if not isinstance(value, dict):
+        return {}, [_no_mapping("providers", value, "write NAME: {type: process}")]
+    found: dict[str, Config] = {}
+    wrong: list[Problem] = []
+    for name, written in value.items():
+        config, faults = _read_provider(name, {} if written is None else written, schemas)
+        wrong.extend(faults)
+        if not faults:
+            found[name] = config
+    return found, wrong
+
+
+def _read_provider(name: Any, written: Any, schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
+    place = Place("providers").under((name,))
+    named = {"type": "object", "propertyNames": {"type": "string", "format": "name", "x-key": True}}
+    fault = compile_check(named)({name: None})
+    if fault is not None:
+        return {}, _worded({name: None}, named, Place("providers"), fault)
+    if not isinstance(written, dict):
+        return {}, [_no_mapping(place, written, "write {type: process}")]
+    kind = detect_type(place, written, schemas, PROVIDER_COMMON)
+    if isinstance(kind, Problem):
+        return {}, [kind]
+    return read_config({**written, "type": kind}, provider_schema(schemas[kind]), Place(place))
+
+
+def _worded(value: Any, schema: Schema, place: Place, fault: Fault) -> list[Problem]:
+    from .words import problems  # imported for invalid documents only
+
+    return problems(value, schema, place, fault)
+
+
+def _no_mapping(path: str, value: Any, hint: str) -> Problem:
+    from .traps import type_name
+
+    return Problem(path, f"expected a mapping by name, got {type_name(value)}", hint)
+
+
+def read_stores(value: Any) -> list[Problem]:
+    """Say that stores are not in this version, when there are some."""
+    return read_config({} if value is None else value, STORES, Place("stores"))[1]
+
+
+def public(config: Mapping[str, Any], schema: Schema) -> Config:
+    """Return a provider's configuration without the values that its schema calls sensitive."""
+    hidden = {key for key, inner in schema.get("properties", {}).items() if inner.get("x-sensitive")}
+    return {key: value for key, value in config.items() if key not in hidden}

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keyed digests: how things are compared and remembered without saying what they are.
+
+Everything is keyed with the owner's key (HMAC-SHA-256), so that a digest in a label or a state file can't be used to try out
+guesses; each purpose has its own prefix, so that a digest of one can't stand in for another's.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from .normal import HIDDEN_PREFIX
+from .worker import Spec
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+DIGEST_LENGTH = 32
+HIDDEN_LENGTH = 12
+
+
+def canonical(value: Any) -> str:
+    """Write a value as JSON in the one way: sorted keys, no spaces, ASCII."""
+    return _ENCODER.encode(value)
+
+
+def keyed(key: bytes, purpose: str, text: str) -> str:
+    """Return the digest of a text for one purpose: 32 hexadecimal digits."""
+    return hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256").hex()[:DIGEST_LENGTH]
+
+
+def spec_digest(key: bytes, spec: Spec) -> str:
+    """Return the digest of a spec in normal form."""
+    return keyed(key, "spec", canonical(spec))
+
+
+def recorded(key: bytes, spec: Spec, visible: Collection[str]) -> Spec:
+    """Return the spec as state, plans and labels may hold it: `env` values that are not visible replaced by a keyed digest."""
+    env: Mapping[str, str] = spec.get("env", {})
+    if not env:
+        return spec
+    shown = {
+        name: value if name in visible else HIDDEN_PREFIX + keyed(key, "env", f"{name}={value}")[:HIDDEN_LENGTH]
+        for name, value in env.items()
+    }
+    return {**spec, "env": shown}

@@ -1,0 +1,110 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a valid worker to its instances: counted, overridden, digested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .address import Address
+from .digest import canonical, recorded, spec_digest
+from .entries import Entry
+from .errors import Problem
+from .normal import normalise_field
+from .rules import worker_problems
+from .schema_worker import ENGINE_FIELDS
+from .worker import Instance, Lifecycle, Spec
+
+_DEFAULT_LIFECYCLE = Lifecycle()
+
+
+def expand(entry: Entry, provider: str, depends_on: tuple[Address, ...], key: bytes) -> Iterator[Instance]:
+    """Yield a worker's instances. What all of them share is made once and shared."""
+    worker = entry.worker
+    spec = {name: value for name, value in worker.items() if name not in ENGINE_FIELDS}
+    visible = frozenset(worker.get("env_visible", ()))
+    state, degrade = worker.get("state", "started"), tuple(worker.get("degrade", ()))
+    lifecycle, count = _lifecycle(worker.get("lifecycle")), worker.get("count")
+    overrides = _overrides(entry)
+    base = (spec, recorded(key, spec, visible), spec_digest(key, spec), state)
+    for index in (None,) if count is None else range(count):
+        override = overrides.get(index)
+        if override is None:
+            own = base
+        else:
+            changed = overridden(entry.raw, spec, override)
+            own = (changed, recorded(key, changed, visible), spec_digest(key, changed), override.get("state", state))
+        yield Instance(
+            Address("worker", worker["name"], index),
+            provider,
+            spec=own[0],
+            recorded=own[1],
+            digest=own[2],
+            lifecycle=lifecycle,
+            depends_on=depends_on,
+            state=own[3],
+            degrade=degrade,
+            source=entry.label,
+        )
+
+
+def override_problems(entry: Entry) -> list[Problem]:
+    """Return what is wrong with single instances: the rules that hold for a worker hold for each of them."""
+    found: list[Problem] = []
+    for index, override in _overrides(entry).items():
+        changed = overridden(entry.raw, entry.worker, override)
+        changed.pop("instances", None)
+        changed.pop("env_visible", None)
+        place = entry.place._replace(path=entry.place.under(("instances", index)))
+        found.extend(worker_problems(changed, place))
+    return found
+
+
+def engine_part(entry: Entry) -> str:
+    """Return the canonical text of what only the engine reads, for the digest of the document."""
+    return canonical({name: value for name, value in entry.worker.items() if name in ENGINE_FIELDS})
+
+
+def overridden(raw: Mapping[str, Any], spec: Spec, override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a spec in normal form with one instance's differences merged in.
+
+    They are merged as they were written, so that a value that equals a default overrides, too.
+    """
+    changed = dict(spec)
+    for name, value in override.items():
+        if name == "state":
+            continue
+        normal = normalise_field(name, merge(raw[name], value) if name in raw else value)
+        if normal is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = normal
+    return changed
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Merge mappings key by key and lists of named entries name by name; everything else is replaced."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        return {**base, **{key: merge(base[key], value) if key in base else value for key, value in over.items()}}
+    if _all_named(base) and _all_named(over):
+        entries = {entry["name"]: entry for entry in base}
+        for entry in over:
+            entries[entry["name"]] = merge(entries.get(entry["name"], {}), entry)
+        return list(entries.values())
+    return over
+
+
+def _all_named(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "name" in one for one in value)
+
+
+def _overrides(entry: Entry) -> dict[int | None, Mapping[str, Any]]:
+    return {int(index): override for index, override in entry.worker.get("instances", {}).items()}
+
+
+def _lifecycle(fields: Mapping[str, Any] | None) -> Lifecycle:
+    if not fields:
+        return _DEFAULT_LIFECYCLE
+    return Lifecycle(**{**fields, "ignore_changes": tuple(fields.get("ignore_changes", ()))})

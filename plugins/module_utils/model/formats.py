@@ -1,0 +1,232 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The formats that the schema names: for each, what it accepts, what it means, how to say it and how to write it back.
+
+A format looks only at text and numbers; whether those are allowed at all is the business of `type`. Where a format is a plain
+pattern, the published JSON schemas carry that pattern, since editors know nothing of our formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from .address import NAME_PATTERN
+from .quantities import (
+    CPU_PATTERN,
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    parse_cpu,
+    parse_duration,
+    parse_size,
+    show_cpu,
+    show_duration,
+    show_size,
+    suggest_cpu,
+    suggest_duration,
+    suggest_size,
+)
+
+
+class Format(NamedTuple):
+    """One format.
+
+    ``what`` completes "is not ..."; ``parse`` returns the normal form or raises ValueError (and never names the value);
+    ``show`` is its inverse; ``suggest`` guesses what a wrong text meant; ``converts``: the normal form may differ from what was
+    written; ``repeats``: few values come again and again and none is secret, so that results are worth remembering.
+    """
+
+    what: str
+    parse: Callable[[Any], Any]
+    pattern: str = ""
+    show: Callable[[Any], str] | None = None
+    suggest: Callable[[str], str | None] | None = None
+    converts: bool = False
+    repeats: bool = False
+
+
+def matcher(pattern: str) -> Callable[[str], object]:
+    """Return the match of a whole text with a pattern, which is compiled on first use: imports must stay cheap."""
+    compiled: list[Callable[[str], object]] = []
+
+    def match(text: str) -> object:
+        if not compiled:
+            compiled.append(re.compile(pattern).fullmatch)
+        return compiled[0](text)
+
+    return match
+
+
+def _matching(pattern: str) -> Callable[[Any], Any]:
+    match = matcher(pattern)
+
+    def parse(value: Any) -> Any:
+        if isinstance(value, str) and match(value) is None:
+            raise ValueError("does not match")
+        return value
+
+    return parse
+
+
+def _plain(what: str, pattern: str, suggest: Callable[[str], str | None] | None = None) -> Format:
+    return Format(what, _matching(pattern), pattern, suggest=suggest)
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    if "\0" in text:
+        raise ValueError("NUL in text")
+    return text
+
+
+def _positive_duration(value: Any) -> float:
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("zero")
+    return seconds
+
+
+def _cidr(value: Any) -> str:
+    import ipaddress
+
+    return str(ipaddress.ip_network(value))
+
+
+def _suggest_cidr(text: str) -> str | None:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return None
+
+
+def _capability(value: Any) -> str:
+    name = str(value).upper().removeprefix("CAP_")
+    if re.fullmatch(r"[A-Z][A-Z_]*", name) is None:
+        raise ValueError("not a capability")
+    return name
+
+
+def _uuid(value: Any) -> str:
+    if re.fullmatch(_UUID, str(value)) is None:
+        raise ValueError("not a UUID")
+    return str(value).lower()
+
+
+def _lower_name(text: str) -> str | None:
+    name = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:63]
+    return name if re.fullmatch(NAME_PATTERN, name) else None
+
+
+def _lower_port(text: str) -> str | None:
+    name = re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:15]
+    return name if re.fullmatch(_PORT, name) else None
+
+
+def _upper_env(text: str) -> str | None:
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text)
+    return name if re.fullmatch(_ENV, name) else None
+
+
+def _restart_policy(text: str) -> str | None:
+    known = {"no": "never", "false": "never", "on-failure": "on_failure", "onfailure": "on_failure"}
+    return known.get(text.lower(), "always" if text.lower().startswith(("alw", "unless")) else None)
+
+
+_HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+_UUID = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+_ENV = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_PORT = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
+_ADDRESS = r"(worker\.)?[a-z0-9][-a-z0-9_]*(\[[0-9]+\])?"
+
+FORMATS: dict[str, Format] = {
+    "duration": Format(
+        "a duration such as 30s, 5m or 1h30m",
+        parse_duration,
+        DURATION_PATTERN,
+        show_duration,
+        suggest_duration,
+        True,
+        True,
+    ),
+    "positive_duration": Format(
+        "a duration above zero, such as 30s, 5m or 1h30m",
+        _positive_duration,
+        DURATION_PATTERN,
+        show_duration,
+        suggest_duration,
+        True,
+        True,
+    ),
+    "size": Format("a size such as 512Mi or 2Gi", parse_size, SIZE_PATTERN, show_size, suggest_size, True, True),
+    "cpu": Format("a CPU share such as 500m or 2", parse_cpu, CPU_PATTERN, show_cpu, suggest_cpu, True, True),
+    "text": Format("free of NUL characters", _text, r"[^\u0000]*", converts=True),
+    "name": _plain("a name (lower case letters, digits, - and _; at most 63)", NAME_PATTERN, _lower_name),
+    "address": _plain("the name or address of a worker, such as db or worker.db[0]", _ADDRESS),
+    "port_name": _plain("a port name (lower case letters, digits and -; at most 15)", _PORT, _lower_port),
+    "mode": _plain('a file mode in quotes, such as "0644"', r"[0-7]{3,4}"),
+    "env_name": _plain("the name of an environment variable", _ENV, _upper_env),
+    "label_name": _plain(
+        "a label name (letters, digits and . _ / -; those that begin with hodei. are ours)",
+        r"(?!hodei\.)[A-Za-z0-9]([A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?",
+    ),
+    "user": Format(
+        "a user or user:group, by name or number",
+        lambda value: str(_matching(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?(:[A-Za-z0-9_.][A-Za-z0-9_.-]*)?")(value)),
+        converts=True,
+    ),
+    "image": _plain(
+        "an image reference such as registry.example/team/app:1.4",
+        r"[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?",
+    ),
+    "cidr": Format(
+        "a network such as 10.2.0.0/16, or an address",
+        _cidr,
+        r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?",
+        None,
+        _suggest_cidr,
+        True,
+        True,
+    ),
+    "host": _plain("a host name or an address", _HOST),
+    "capability": Format("a Linux capability such as NET_ADMIN", _capability, "[A-Za-z][A-Za-z_]*", converts=True),
+    "uuid": Format("a UUID (`hodei.workers.init` prints one)", _uuid, _UUID, converts=True),
+    "absolute_path": _plain("an absolute path, such as /srv/data", r"/[^\u0000]*"),
+    "restart_policy": _plain("one of never, on_failure and always", r"never|on_failure|always", _restart_policy),
+    "all_word": _plain("the word all", r"all|All|ALL"),
+    "ulimit_name": _plain("the name of a limit of setrlimit(2) in lower case, such as nofile", r"[a-z]+"),
+    "index": _plain("the index of an instance, such as 0", r"0|[1-9][0-9]{0,4}"),
+    "url": _plain("a URL such as https://host:port", r"[a-z][a-z0-9+.-]*://[^\s]+"),
+}
+
+
+def parser(name: str) -> Callable[[Any], Any]:
+    """Return the function that brings a value of this format into normal form; it expects a valid value."""
+    found = FORMATS[name]
+    return _remembering(name) if found.repeats else found.parse
+
+
+@lru_cache(maxsize=64)
+def _remembering(name: str) -> Callable[[Any], Any]:
+    return lru_cache(maxsize=2048, typed=True)(FORMATS[name].parse)
+
+
+@lru_cache(maxsize=64)
+def accepts(name: str) -> Callable[[Any], bool]:
+    """Return the test that tells whether a value is of this format; true for what is neither text nor a number."""
+    parse = parser(name)
+
+    def test(value: Any) -> bool:
+        if value.__class__ is bool or not isinstance(value, (str, int, float)):
+            return True
+        try:
+            parse(value)
+        except (ValueError, OverflowError):
+            return False
+        return True
+
+    return test

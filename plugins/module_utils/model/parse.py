@@ -1,0 +1,145 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what users wrote to a Document, or to every problem that it has. Read this file from the top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .configs import Config, public, read_config, read_providers, read_stores, read_text
+from .dependencies import resolve
+from .digest import canonical, keyed
+from .entries import Entry, Fragment, read_entries
+from .errors import InvalidDocument, Problem
+from .expand import engine_part, expand, override_problems
+from .place import Place
+from .schema import Schema
+from .schema_document import BACKEND, LINEAGE, OWNER
+from .worker import Document, Instance
+
+
+class RawDocument(NamedTuple):
+    """A document as it came: nothing checked, nothing converted.
+
+    ``fragments`` are the workers, from as many places as there are; ``source`` is the file of everything else, if it is one.
+    ``deleting`` says that the workers are named to be deleted: their names are enough.
+    """
+
+    owner: Any
+    lineage: Any
+    fragments: Sequence[Fragment]
+    providers: Any = None
+    backend: Any = None
+    stores: Any = None
+    source: str = ""
+    deleting: bool = False
+
+
+def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema]) -> Document:
+    """Check, bring into normal form, expand and digest a document.
+
+    ``key`` is the owner's key for digests; ``provider_schemas`` maps each type of provider to the JSON Schema fragment of its
+    own keys. Raises InvalidDocument with every problem that was found.
+    """
+    providers, problems = read_providers(raw.providers, provider_schemas)
+    problems = [*_head(raw), *problems]
+    entries, wrong, names = read_entries(raw.fragments, names_suffice=raw.deleting)
+    problems += wrong
+    depends, wrong = resolve(entries, names)
+    problems += wrong
+    chosen = _choose_providers(entries, raw, providers, problems)
+    for entry in entries:
+        if "instances" in entry.worker:
+            problems += override_problems(entry)
+    if problems:
+        raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.source))
+    instances: list[Instance] = []
+    for entry, provider in zip(entries, chosen, strict=True):
+        instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key))
+    return Document(
+        owner=raw.owner,
+        lineage=str(raw.lineage).lower(),
+        instances=tuple(instances),
+        providers=providers,
+        stores={},
+        digest=_digest(key, raw, entries, instances, providers, provider_schemas),
+        sources=tuple(dict.fromkeys(fragment.label for fragment in raw.fragments)),
+        names=tuple(entry.worker["name"] for entry in entries),
+    )
+
+
+def _head(raw: RawDocument) -> list[Problem]:
+    """Check everything that is neither a provider nor a worker."""
+    found: list[Problem] = []
+    for name, value, schema in (("owner", raw.owner, OWNER), ("lineage", raw.lineage, LINEAGE)):
+        if value is None or value == "":
+            found.append(_missing(name))
+        else:
+            found.extend(read_text(value, schema, name))
+    found.extend(read_config({} if raw.backend is None else raw.backend, BACKEND, Place("backend"))[1])
+    found.extend(read_stores(raw.stores))
+    return found
+
+
+def _missing(name: str) -> Problem:
+    if name == "owner":
+        return Problem("owner", "the owner is missing", "set hodei_owner: whose fleet this is, such as ci-prod")
+    hint = "run the playbook hodei.workers.init once; it prints the line to put into the document"
+    return Problem("lineage", "the lineage is missing", hint)
+
+
+def _choose_providers(
+    entries: Sequence[Entry], raw: RawDocument, providers: Mapping[str, Config], problems: list[Problem]
+) -> list[str]:
+    """Return each worker's provider, and add a problem for each that has none."""
+    names = list(raw.providers) if isinstance(raw.providers, dict) and raw.providers else list(providers)
+    chosen = []
+    for entry in entries:
+        name = entry.worker.get("provider") or (names[0] if len(names) == 1 else "")
+        chosen.append(name)
+        if name in names or (raw.deleting and not name):
+            continue
+        if name:
+            import difflib
+
+            close = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {close[0]}?" if close else f"configured: {', '.join(names) or 'none'}"
+            problem = Problem(
+                entry.place.under(("provider",)), f"there is no provider '{name}'", hint, entry.place.source
+            )
+        else:
+            hint = f"write one of {', '.join(names)}"
+            problem = Problem(
+                entry.place.path, "'provider' is missing, and there are several", hint, entry.place.source
+            )
+        problems.append(problem)
+    return chosen
+
+
+def _sourced(problems: Any, source: str) -> list[Problem]:
+    """Name the file of what was wrong outside of the workers."""
+    heads = ("owner", "lineage", "backend", "providers", "stores")
+    if not source:
+        return list(problems)
+    return [
+        Problem(problem.path, problem.message, problem.hint, source)
+        if not problem.source and problem.path.startswith(heads)
+        else problem
+        for problem in problems
+    ]
+
+
+def _digest(
+    key: bytes,
+    raw: RawDocument,
+    entries: Sequence[Entry],
+    instances: Sequence[Instance],
+    providers: Mapping[str, Config],
+    schemas: Mapping[str, Schema],
+) -> str:
+    shown = {name: public(config, schemas[config["type"]]) for name, config in providers.items()}
+    head = canonical([raw.owner, str(raw.lineage).lower(), shown])
+    parts = [f"{one.address}\0{one.provider}\0{one.digest}\0{one.state}" for one in instances]
+    return keyed(key, "document", "\n".join([head, *(engine_part(entry) for entry in entries), *parts]))

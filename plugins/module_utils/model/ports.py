@@ -1,0 +1,338 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ports: what the engine needs of the world, and nothing of how it is done.
+
+A provider runs workers, a state backend remembers them, an authorizer decides, a listener is told. Each port
+has one conformance suite (tests/conformance/) that every implementation passes. The version below follows
+semantic versioning; a plug-in provider names the version that it was written for.
+
+Every call raises HodeiError and nothing else. No value here holds a secret except ``CreateRequest.spec``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from .address import Address
+from .carry import Column
+from .change import Change
+from .errors import HodeiError, Problem
+from .records import Event, Lease, Operation, OperationEnd, Run, State
+from .states import Intent, WorkerState
+from .worker import Instance, Lifecycle, Spec
+
+PORT_VERSION = "1.0.0"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How hard a provider may be driven.
+
+    ``bulk`` is the most items in one call, ``parallel`` the most calls at the same time.
+    """
+
+    bulk: int = 1
+    parallel: int = 8
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a provider is, here and now.
+
+    ``column`` is the provider's column of the (field, provider) table as it holds on this machine (a memory
+    limit is NATIVE only with a delegated cgroup, say). ``survives`` says what a worker outlives: ``session``,
+    ``login``, ``boot`` or ``container``. ``warnings`` are sentences for the user, each with cause and cure.
+    """
+
+    type: str
+    version: str
+    column: Column
+    limits: Limits = field(default_factory=Limits)
+    healthy: bool = True
+    survives: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One object of ours, as it is seen now.
+
+    ``generation`` tells apart two objects of one address while one replaces the other. ``etag`` changes when
+    somebody changes the object (spec, labels, intent) or makes another in its place, not when it merely
+    restarts. ``drift`` maps the path of a field to its observed value where the native object no longer shows
+    what was made (never aliases, defaults or order). ``ports`` are the bound ports by name. ``spec_digest``,
+    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels.
+    """
+
+    address: Address
+    generation: int
+    lineage: str
+    state: WorkerState
+    external_id: str
+    spec_digest: str
+    etag: str
+    operation: str = ""
+    key_id: str = ""
+    intent: Intent = Intent.STARTED
+    protected: bool = False
+    reason: str = ""
+    exit_code: int | None = None
+    restarts: int = 0
+    created_at: float | None = None
+    started_at: float | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+    drift: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent."""
+
+    observations: tuple[Observation, ...]
+    complete: bool = True
+    problem: HodeiError | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is written into the native labels of every object, so that lost state can be rebuilt from the world."""
+
+    owner: str
+    lineage: str
+    key_id: str
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An object that a verb is meant for. ``etag`` empty: whatever its present version is."""
+
+    address: Address
+    generation: int
+    external_id: str = ""
+    etag: str = ""
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """An object to make (or, for ``update``, to bring up to date).
+
+    Idempotent on (owner, address, generation) and ``digest``: the same again returns the object that is there,
+    another digest is a conflict. For ``update``, ``etag`` must still be the object's (empty: any); a ``digest``
+    equal to the object's leaves the spec alone and writes labels and lifecycle only, but for the fields named
+    in ``drifted``, which are put right; ``adopt_from`` names the foreign lineage that the object may carry and
+    loses. ``spec`` has the schema's defaults merged in and holds ``env`` in plain text.
+    """
+
+    address: Address
+    generation: int
+    operation: str
+    spec: Spec
+    digest: str
+    labels: Labels
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    intent: Intent = Intent.STARTED
+    worker: str = ""
+    index: int | None = None
+    degrade: tuple[str, ...] = ()
+    etag: str = ""
+    adopt_from: str = ""
+    drifted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item of a bulk call: partial success is a result, not an exception."""
+
+    address: Address
+    generation: int
+    observation: Observation | None = None
+    error: HodeiError | None = None
+
+
+class Verb(str, Enum):
+    """What can be done to an object that exists; all are idempotent, and absent counts as deleted."""
+
+    START = "start"
+    STOP = "stop"
+    DELETE = "delete"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True)
+class ExecRequest:
+    """A command to run inside a worker. ``timeout`` in seconds; ``limit`` in bytes per stream."""
+
+    target: Target
+    command: tuple[str, ...]
+    stdin: bytes = b""
+    timeout: float = 60.0
+    limit: int = 1 << 20
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command gave: 127 when the program is not there, as a shell says it."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    stdout_truncated: bool = False
+    stderr_truncated: bool = False
+    timed_out: bool = False
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """Which part of a log: the last ``tail`` lines, those after ``since`` (Unix seconds), then ``follow`` seconds more.
+
+    ``limit`` bytes at the most; ``previous`` also reads rotated files.
+    """
+
+    target: Target
+    tail: int | None = None
+    since: float | None = None
+    follow: float = 0.0
+    limit: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class LogResult:
+    """Log text as the worker wrote it; ``truncated`` when the limit cut its beginning."""
+
+    text: bytes
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Resources in millicores, bytes and workers; None where the provider cannot know."""
+
+    cpu_total: int | None = None
+    cpu_used: int | None = None
+    memory_total: int | None = None
+    memory_used: int | None = None
+    workers: int = 0
+
+
+class Provider(Protocol):
+    """Runs workers. One instance serves one configured provider of one owner, from several threads."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Look at the provider once; cheap, and free of side effects."""
+
+    def validate(self, instances: Sequence[Instance]) -> Sequence[Problem]:
+        """Say what of the specs cannot work here beyond the table (program not found, port out of range)."""
+
+    def list(self) -> Listing:
+        """See all objects of the owner, of whatever lineage, in one bulk call, side-effect free."""
+
+    def attend(self) -> None:
+        """See to it that somebody watches over the living objects; each run that may write begins with it, check mode never."""
+
+    def create(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
+        """Make objects in bulk, yielding each outcome as soon as it is final.
+
+        Final means: running with its health known good (or no health declared), paused or stopped where that is
+        the intent, or failed with a reason by the deadline.
+        """
+
+    def update(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
+        """Bring living objects up to date in place; only fields whose cell says UPDATE or RECORD differ."""
+
+    def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
+        """Do one verb to many objects. DELETE stops first: signal, grace, kill."""
+
+    def exec(self, request: ExecRequest) -> ExecResult:
+        """Run a command inside a worker, in its environment."""
+
+    def logs(self, request: LogRequest) -> LogResult:
+        """Read a worker's log."""
+
+    def events(self, target: Target, limit: int) -> Sequence[Event]:
+        """Say what happened to a worker, oldest first."""
+
+    def capacity(self) -> Capacity:
+        """Say what is there and what is used."""
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class StateStore(Protocol):
+    """Remembers what we did. Every write is compare-and-set on lineage and fence of a live lease."""
+
+    def exists(self) -> bool:
+        """Tell whether this owner has been initialised; creates nothing."""
+
+    def initialise(self, owner: str, lineage: str, now: float) -> None:
+        """Make an empty state; already_exists when there is one."""
+
+    def read(self) -> State:
+        """Read everything in one consistent snapshot; not_found when not initialised. Read-only."""
+
+    def acquire(self, holder: str, ttl: float, now: float, *, break_lease: bool = False) -> Lease:
+        """Take the owner's lease with a fence above every earlier one; conflict (retryable) when held."""
+
+    def renew(self, lease: Lease, now: float) -> Lease:
+        """Extend a lease; conflict when it was lost."""
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; harmless when it was lost."""
+
+    def lease(self) -> Lease | None:
+        """Say who holds the lease, expired or not."""
+
+    def begin(self, lease: Lease, operations: Sequence[Operation]) -> None:
+        """Make intents durable, in one transaction; conflict when the fence is stale."""
+
+    def end(self, lease: Lease, ends: Sequence[OperationEnd]) -> int:
+        """Record outcomes and the resources they leave, in one durable transaction; returns the new serial."""
+
+    def start_run(self, lease: Lease, run: Run) -> None:
+        """Record that a run began."""
+
+    def finish_run(self, lease: Lease, run: Run) -> None:
+        """Record how a run ended."""
+
+    def history(self, limit: int) -> list[Run]:
+        """Return the latest runs, newest first."""
+
+    def events(self, address: Address | None, limit: int) -> list[Event]:
+        """Return what was done to an address (or to all), newest first."""
+
+    def close(self) -> None:
+        """Close files and connections."""
+
+
+class Authorizer(Protocol):
+    """Decides about each change before the first side effect."""
+
+    def decide(self, changes: Sequence[Change]) -> Sequence[HodeiError | None]:
+        """Return None for each allowed change, an authorization error for each denied one, in order."""
+
+
+class Listener(Protocol):
+    """Is told how a converge goes on; may not fail it."""
+
+    def planned(self, total: int) -> None:
+        """Learn how many changes are about to run."""
+
+    def began(self, change: Change) -> None:
+        """Learn that a change has started."""
+
+    def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
+        """Learn how a change ended."""
+
+
+Clock = Iterator[float]

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The short forms that a document may use, and the long form that each of them means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def _restart(value: Any) -> Any:
+    return {"policy": value} if isinstance(value, str) else value
+
+
+def _ulimit(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"soft": value, "hard": value}
+
+
+def _health(value: Any) -> Any:
+    if "https" not in value:
+        return value
+    rest = {name: inner for name, inner in value.items() if name != "https"}
+    return {**rest, "http": {**value["https"], "scheme": "https"}}
+
+
+def _network_rule(value: Any) -> Any:
+    if "port" not in value:
+        return value
+    rest = {name: inner for name, inner in value.items() if name != "port"}
+    return {**rest, "ports": [value["port"]]}
+
+
+def _capabilities(value: Any) -> Any:
+    return ["ALL"] if isinstance(value, str) else value
+
+
+def _instances(value: Any) -> Any:
+    if isinstance(value, list):
+        value = {str(index): override for index, override in enumerate(value)}
+    return {index: override for index, override in value.items() if override}
+
+
+SHORTHANDS: dict[str, Callable[[Any], Any]] = {
+    "restart": _restart,
+    "ulimit": _ulimit,
+    "health": _health,
+    "network_rule": _network_rule,
+    "capabilities": _capabilities,
+    "instances": _instances,
+}

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fleet is made of: the worker as the document describes it, and each instance of it.
+
+A *spec* is a nested mapping in normal form (see ``model/normal.py``): durations in seconds, sizes in bytes,
+CPU in millicores, and only what differs from the schema's defaults. Two documents that mean the same have
+equal specs, and a default that a later version adds does not change the digest of an older document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .address import Address
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """How the engine may treat a worker. Nothing of it reaches a provider, so no change of it touches an object.
+
+    ``grace`` and ``ttl`` are seconds; ``replace`` is ``destroy_before_create`` or ``create_before_destroy``.
+    """
+
+    grace: float = 10.0
+    ttl: float | None = None
+    prevent_destroy: bool = False
+    ignore_changes: tuple[str, ...] = ()
+    replace: str = "destroy_before_create"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One worker that should exist: an address, where, and its whole spec.
+
+    ``spec`` is in normal form and complete for this index (per-instance overrides merged in, ``env`` in plain
+    text); ``recorded`` is the same with every ``env`` value that is not declared visible replaced by a keyed digest:
+    that is the form that state, plan, diff and labels may hold. ``digest`` is the keyed digest of what a provider
+    makes of ``spec``. ``depends_on`` lists addresses.
+    ``source`` says where the entry was written (``hodei_workers[3]``, ``ci.yml: workers[0]``).
+    """
+
+    address: Address
+    provider: str
+    spec: Spec
+    recorded: Spec
+    digest: str
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    depends_on: tuple[Address, ...] = ()
+    state: str = "started"
+    degrade: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def fragment(self) -> str:
+        """The label of the fragment that the entry belongs to (``hodei_workers``, ``ci.yml``)."""
+        file, separator, _unused = self.source.partition(": ")
+        return file if separator else self.source.partition("[")[0]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole, valid document: everything that one run may converge.
+
+    ``providers`` and ``stores`` map a name to its configuration (``type`` resolved); ``sources`` are the labels
+    of the fragments that this run saw (``hodei_workers``, ``hodei_workers__linux``, ``ci.yml``): what came from
+    any other is Unknown and never pruned; ``digest`` identifies the content (keyed);
+    ``names`` are the workers that it lists, those with ``count: 0`` included.
+    """
+
+    owner: str
+    lineage: str
+    instances: tuple[Instance, ...]
+    providers: Mapping[str, Mapping[str, Any]]
+    stores: Mapping[str, Mapping[str, Any]]
+    digest: str
+    sources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a worker cannot work as a process on this machine, beyond the table of fields. Looks, changes nothing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from ...model.errors import Problem
+from ...model.worker import Instance
+from .mapping import command_line
+from .supervisor.capabilities import capability_number
+from .supervisor.users import identity
+from .supervisor.wire import DEFAULT_PATH, RefusedError
+
+Said = Iterator[tuple[str, str, str]]
+
+
+def instance_problems(instance: Instance) -> list[Problem]:
+    """Return what is wrong with one instance."""
+    name = f"worker.{instance.address.name}"
+    return [
+        Problem(f"{name}.{path}", message, hint, instance.source)
+        for check in (_program, _user, _volumes, _ulimits, _capabilities)
+        for path, message, hint in check(instance)
+    ]
+
+
+def _program(instance: Instance) -> Said:
+    """A program that is named by its full path, or searched on a PATH that we know, has to be there."""
+    spec = instance.spec
+    if spec.get("image"):
+        return
+    words = command_line(spec)
+    field = "program" if spec.get("program") else "command"
+    if not words:
+        yield field, "there is nothing to run", "give program or command"
+        return
+    program = words[0]
+    if "$(" in program or ("/" in program and not program.startswith("/")):
+        return
+    if program.startswith("/"):
+        if not os.path.exists(program):
+            yield field, f"program not found: {program}", "install it, or correct the path"
+        elif not os.access(program, os.X_OK):
+            yield field, f"permission denied: {program} may not be executed", "check its mode"
+        return
+    path = str(spec.get("env", {}).get("PATH", DEFAULT_PATH))
+    if "PATH" not in spec.get("env_from_host", ()) and "$(" not in path and shutil.which(program, path=path) is None:
+        yield (
+            field,
+            f"program not found: {program} is in no directory of the worker's PATH ({path})",
+            "write its full path",
+        )
+
+
+def _user(instance: Instance) -> Said:
+    user = str(instance.spec.get("user", ""))
+    try:
+        who = identity(user)
+    except RefusedError as error:
+        yield "user", error.message, "choose a user that this machine has and that the task may become"
+        return
+    if instance.spec.get("security", {}).get("non_root") and (who.uid if who else os.geteuid()) == 0:
+        yield "security.non_root", "the worker would run as root", "name another user: in `user`"
+
+
+def _volumes(instance: Instance) -> Said:
+    if "volumes" in instance.degrade:
+        return
+    for volume in instance.spec.get("volumes", ()):
+        place = f"volumes.{volume['name']}"
+        parts = volume["path"].split("/")
+        if volume["path"].startswith("/"):
+            yield place, "an absolute path needs a mount namespace, which a process has not", "give a relative path"
+        elif ".." in parts:
+            yield place, "a volume lies inside the worker's own directory", "remove .. from its path"
+        if volume.get("read_only"):
+            yield place, "a process cannot be kept from writing to a directory that it owns", "remove read_only"
+        if volume.get("type") == "tmpfs":
+            yield (
+                place,
+                "a process has no file system in memory of its own",
+                "use type: empty, or a path below /dev/shm",
+            )
+        if volume.get("size") is not None:
+            yield place, "the size of a directory cannot be limited", "remove size"
+
+
+def _ulimits(instance: Instance) -> Said:
+    for name in instance.spec.get("resources", {}).get("ulimits", {}):
+        if not hasattr(resource, f"RLIMIT_{name.upper()}"):
+            yield f"resources.ulimits.{name}", "there is no such limit here", "see setrlimit(2)"
+
+
+def _capabilities(instance: Instance) -> Said:
+    names: Any = instance.spec.get("security", {}).get("drop_capabilities", ())
+    for name in names:
+        if name.upper() != "ALL" and capability_number(name) is None:
+            yield "security.drop_capabilities", f"there is no capability named {name}", "see capabilities(7)"

@@ -1,0 +1,209 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Between the port's values and the supervisor's wire form. Pure: no file, no clock, no process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...model.address import Address
+from ...model.errors import HodeiError, Kind
+from ...model.ports import CreateRequest, Observation, Outcome, Target
+from ...model.states import Intent, WorkerState
+from ...model.worker import Spec
+
+Row = Sequence[Any]
+
+_STATES = {state.value: state for state in WorkerState}
+_INTENTS = {intent.value: intent for intent in Intent}
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+class Settings(NamedTuple):
+    """What of a provider's configuration reaches the supervisor with each worker."""
+
+    provider: str
+    owner: str
+    port_range: tuple[int, int]
+    settle: float
+
+
+def draft(request: CreateRequest, settings: Settings, host_env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the record that a request asks for; ``host_env`` is where ``env_from_host`` is read.
+
+    Who adopts a worker knows nothing of what it is made of: ``spec`` is None then, and it keeps its own.
+    """
+    return {
+        "name": request.address.name,
+        "key": request.address.key,
+        "generation": request.generation,
+        "provider": settings.provider,
+        "owner": settings.owner,
+        "lineage": request.labels.lineage,
+        "digest": request.digest,
+        "key_id": request.labels.key_id,
+        "operation": request.operation,
+        "intent": request.intent.value,
+        "protected": request.lifecycle.prevent_destroy,
+        "labels": {name: str(value) for name, value in request.spec.get("labels", {}).items()},
+        "spec": None if request.adopt_from else wire_spec(request, settings, host_env),
+    }
+
+
+def wire_spec(request: CreateRequest, settings: Settings, host_env: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the supervisor needs to start a worker, again and again."""
+    spec = request.spec
+    security = spec.get("security", {})
+    program, *arguments = command_line(spec)
+    return {
+        "program": program,
+        "arguments": arguments,
+        "env": environment(spec, host_env),
+        "cwd": spec.get("cwd", ""),
+        "user": str(spec.get("user", "")),
+        "ports": [
+            {"name": port["name"], "host": port.get("host") or 0, "protocol": port.get("protocol", "tcp")}
+            for port in spec.get("ports", ())
+        ],
+        "port_range": list(settings.port_range),
+        "volumes": [volume(one) for one in spec.get("volumes", ())],
+        "limits": limits(spec),
+        "ulimits": {
+            name: [limit["soft"], limit["hard"]] for name, limit in spec.get("resources", {}).get("ulimits", {}).items()
+        },
+        "non_root": security.get("non_root", False),
+        "no_new_privileges": security.get("no_new_privileges", True),
+        "drop_capabilities": list(security.get("drop_capabilities", ())),
+        "health": health(spec.get("health") or {}),
+        "restart": restart(spec.get("restart", {})),
+        "log": {"max_size": 10 << 20, "max_files": 3, **spec.get("log", {})},
+        "grace": request.lifecycle.grace,
+        "ttl": request.lifecycle.ttl,
+        "settle": settings.settle,
+    }
+
+
+def command_line(spec: Spec) -> list[str]:
+    """Return program and arguments: ``command`` alone brings its program along."""
+    command = [str(word) for word in spec.get("command", ())]
+    program = spec.get("program")
+    return [program, *command] if program else command
+
+
+def environment(spec: Spec, host_env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a document names; what is written wins over what comes from the host."""
+    found = {name: host_env[name] for name in spec.get("env_from_host", ()) if name in host_env}
+    found.update((name, str(value)) for name, value in spec.get("env", {}).items())
+    return found
+
+
+def volume(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a volume with its defaults."""
+    mode = one.get("mode", "0755")
+    return {
+        "name": one["name"],
+        "path": one["path"].strip("/"),
+        "type": one.get("type", "empty"),
+        "source": one.get("source") or one["name"],
+        "mode": int(mode, 8) if isinstance(mode, str) else mode,
+    }
+
+
+def limits(spec: Spec) -> dict[str, int]:
+    """Return the limits of the whole worker: memory in bytes, cpu in millicores, pids."""
+    resources = spec.get("resources", {})
+    return {name: int(resources[name]) for name in ("memory", "cpu", "pids") if resources.get(name) is not None}
+
+
+def restart(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a restart policy, flat and with its defaults; pauses in seconds."""
+    pauses = policy.get("backoff", {})
+    return {
+        "policy": policy.get("policy", "on_failure"),
+        "max_retries": policy.get("max_retries"),
+        "initial": pauses.get("initial", 1.0),
+        "max": pauses.get("max", 60.0),
+    }
+
+
+def health(check: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a health check with its defaults; None when there is none. Times in seconds."""
+    if not any(check.get(kind) for kind in ("command", "http", "tcp")):
+        return None
+    result: dict[str, Any] = {
+        "interval": 10.0,
+        "timeout": 1.0,
+        "failures": 3,
+        "successes": 1,
+        "start_period": 0.0,
+        **{key: value for key, value in check.items() if value is not None},
+    }
+    if check.get("http"):
+        http = check["http"]
+        status = http.get("status")
+        result["http"] = {
+            "host": http.get("host") or "127.0.0.1",
+            "port": http["port"],
+            "path": http.get("path", "/"),
+            "scheme": http.get("scheme", "http"),
+            "verify": http.get("verify", True),
+            "status": [] if status is None else [status] if isinstance(status, int) else list(status),
+        }
+    elif check.get("tcp"):
+        result["tcp"] = {"host": "127.0.0.1", "port": check["tcp"]["port"]}
+    return result
+
+
+def target_item(target: Target) -> dict[str, Any]:
+    """Return the wire form of a verb's target."""
+    return {
+        "name": target.address.name,
+        "key": target.address.key,
+        "generation": target.generation,
+        "etag": target.etag,
+        "grace": target.lifecycle.grace,
+    }
+
+
+def observation(row: Row) -> Observation:
+    """Turn a row (``supervisor/wire.py: ROW``) into what the engine sees."""
+    external, name, key, generation, lineage, state, digest, etag, operation, key_id, *rest = row
+    intent, protected, reason, exit_code, restarts, created_at, started_at, ports, _provider = rest
+    return Observation(
+        address=Address("worker", name, key),
+        generation=generation,
+        lineage=lineage,
+        state=_STATES.get(state, WorkerState.UNKNOWN),
+        external_id=external,
+        spec_digest=digest,
+        etag=etag,
+        operation=operation,
+        key_id=key_id,
+        intent=_INTENTS.get(intent, Intent.STARTED),
+        protected=protected,
+        reason=reason,
+        exit_code=exit_code,
+        restarts=restarts,
+        created_at=created_at,
+        started_at=started_at,
+        ports=ports,
+    )
+
+
+def error(problem: Mapping[str, str], where: str = "") -> HodeiError:
+    """Turn what the supervisor refused into the error that a user reads."""
+    kind = _KINDS.get(problem["kind"], Kind.INTERNAL)
+    return HodeiError(kind, problem["message"], hint=problem.get("hint", ""), where=where)
+
+
+def outcome(address: Address, generation: int, reply: Mapping[str, Any]) -> Outcome:
+    """Turn one line of a bulk answer into an outcome."""
+    row, problem = reply["row"], reply["error"]
+    return Outcome(
+        address,
+        generation,
+        observation=observation(row) if row else None,
+        error=error(problem, str(address)) if problem else None,
+    )

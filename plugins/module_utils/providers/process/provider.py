@@ -1,0 +1,333 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process provider: workers as processes of this machine, watched by one supervisor per owner."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ...model.errors import HodeiError, Kind, Problem
+from ...model.ports import (
+    Capacity,
+    CreateRequest,
+    ExecRequest,
+    ExecResult,
+    Fingerprint,
+    Limits,
+    Listing,
+    LogRequest,
+    LogResult,
+    Outcome,
+    Target,
+    Verb,
+)
+from ...model.records import Event
+from ...model.worker import Instance
+from . import host, mapping
+from .client import Client, GoneError, Version
+from .fields import column
+from .supervisor.policy import LONGEST_START, start_deadline
+from .supervisor.wire import VERSION
+
+if TYPE_CHECKING:
+    from .launch import Payload
+
+_BULK = 1000
+_PARALLEL = 8
+_TIMEOUT = 15.0
+_ATTEMPTS = 3
+#: What killing a stubborn tree and deleting its files may take beyond its grace.
+_KILL = 60.0
+
+
+def owner_directory(config: Mapping[str, Any], owner: str, environ: Mapping[str, str]) -> str:
+    """Return where an owner's workers lie."""
+    base = config.get("directory") or environ.get("HODEI_STATE_DIR")
+    if not base:
+        state = environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+        base = os.path.join(state, "hodei")
+    return os.path.join(os.path.abspath(os.path.expanduser(base)), owner, "process")
+
+
+class ProcessProvider:
+    """Serves one configured provider of one owner; see model/ports.py ``Provider``.
+
+    Calls may come from several threads; each has a conversation with the supervisor of its own. What a converge without
+    changes does not need is imported where it is used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        owner: str,
+        *,
+        environ: Mapping[str, str] | None = None,
+        linger: float = 2.0,
+    ) -> None:
+        """``linger``: for how many seconds the supervisor stays with nothing left to do."""
+        self._linger = linger
+        self._name = name
+        self._owner = owner
+        self._environ = os.environ if environ is None else environ
+        self._service_manager = bool(config.get("service_manager", True))
+        low, _unused, high = str(config.get("port_range", "20000-29999")).partition("-")
+        self._settings = mapping.Settings(name, owner, (int(low), int(high)), float(config.get("settle", 0.25)))
+        if not 0 < int(low) <= int(high) < 65536:
+            raise HodeiError(
+                Kind.CONFIGURATION,
+                f"port_range {low}-{high} is no range of ports",
+                hint="Write the first and the last: 20000-29999.",
+                where=f"providers.{name}",
+            )
+        self.directory = owner_directory(config, owner, self._environ)
+        self._client = Client(
+            self.directory, float(config.get("timeout") or _TIMEOUT), self._version, self._launch, self._successor
+        )
+
+    # ---- the supervisor ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _payload(self) -> Payload:
+        from .launch import payload
+
+        return payload()
+
+    @cached_property
+    def _host(self) -> host.Host:
+        return host.look(self._environ)
+
+    def _version(self) -> Version:
+        return Version(VERSION, self._payload.digest)
+
+    def _successor(self, superseded: Sequence[str]) -> list[str]:
+        from .launch import command, install, make_directory
+
+        make_directory(self.directory)
+        path = install(self.directory, self._payload)
+        return command(path, self.directory, self._owner, self._payload.digest, superseded, self._linger)
+
+    def _launch(self, superseded: Sequence[str]) -> None:
+        from .launch import start
+
+        program = self._successor(superseded)
+        unique = hashlib.sha256(f"{self.directory} {time.time_ns()}".encode()).hexdigest()[:8]
+        scope = host.scope_command(self._host, self._owner, unique) if self._service_manager else []
+        start(program, self.directory, scope)
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    def fingerprint(self) -> Fingerprint:
+        """Look at this machine, and at the supervisor where one runs. Raises HodeiError where it is no Linux."""
+        if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+            raise HodeiError(
+                Kind.COMPATIBILITY,
+                f"process workers need Linux 5.3 or later, and this is {sys.platform}",
+                hint="Choose another provider, or run the task on a Linux host.",
+            )
+        survives, warnings = host.survival(self._host, self._service_manager)
+        connection = self._client.connect()
+        if connection is None:
+            limits = host.expected_limits(self._host, self._service_manager)
+        else:
+            with connection:
+                limits = connection.greeting.limits
+        return Fingerprint(
+            type="process",
+            version=VERSION,
+            column=column(limits),
+            limits=Limits(bulk=_BULK, parallel=_PARALLEL),
+            survives=survives,
+            warnings=warnings,
+        )
+
+    def validate(self, instances: Sequence[Instance]) -> list[Problem]:
+        """Say what cannot work on this machine: volumes and users that a process cannot have, programs that are missing."""
+        from .checks import instance_problems
+
+        return [problem for instance in instances for problem in instance_problems(instance)]
+
+    def events(self, target: Target, limit: int) -> list[Event]:
+        """Return what the supervisor noted about a worker, oldest first."""
+        from .disk import events
+
+        return events(self.directory, str(target.address), limit)
+
+    def list(self) -> Listing:
+        """See all workers of this provider. Starts nothing: without a supervisor the records on disk tell."""
+        connection = self._client.connect()
+        if connection is None:
+            from .disk import listing
+
+            return listing(self.directory, self._name)
+        with connection:
+            for reply in connection.ask({"op": "list"}):
+                rows = (row for row in reply["rows"] if row[-1] == self._name)
+                return Listing(tuple(mapping.observation(row) for row in rows))
+        raise HodeiError(Kind.NETWORK, "the supervisor left without an answer", hint="Try again.")
+
+    def capacity(self) -> Capacity:
+        """Count CPU and memory of this machine. Raises HodeiError(configuration) when psutil is missing."""
+        psutil = import_psutil()
+        memory = psutil.virtual_memory()
+        cores = psutil.cpu_count() or 1
+        return Capacity(
+            cpu_total=cores * 1000,
+            cpu_used=int(min(psutil.getloadavg()[0], cores) * 1000),
+            memory_total=memory.total,
+            memory_used=memory.total - memory.available,
+            workers=len([one for one in self.list().observations if one.state.alive]),
+        )
+
+    def attend(self) -> None:
+        """Have a supervisor where workers live: one that was killed leaves them running, but unwatched."""
+        connection = self._client.connect()
+        if connection is None:
+            from . import disk
+
+            seen = disk.listing(self.directory, self._name)
+            connection = self._client.demand() if any(one.state.alive for one in seen.observations) else None
+        if connection is not None:
+            connection.close()
+
+    # ---- changing ------------------------------------------------------------------------------------------------
+
+    def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
+        """Make workers, yielding each as soon as it is known to be well or not."""
+        items = [mapping.draft(request, self._settings, self._environ) for request in requests]
+        patience = max((_start_patience(item["spec"]) for item in items), default=0.0)
+        return self._bulk("create", requests, items, patience)
+
+    def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
+        """Bring workers up to date that go on living."""
+        items = [
+            {
+                "draft": mapping.draft(request, self._settings, self._environ),
+                "etag": request.etag,
+                "adopt_from": request.adopt_from,
+            }
+            for request in requests
+        ]
+        return self._bulk("update", requests, items, 0.0)
+
+    def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
+        """Do a verb to many workers at the same time."""
+        items = [mapping.target_item(target) for target in targets]
+        patience = max((target.lifecycle.grace for target in targets), default=0.0) + _KILL
+        if verb in (Verb.START, Verb.RESTART):
+            patience += LONGEST_START
+        return self._bulk(verb.value, targets, items, patience)
+
+    def _bulk(
+        self,
+        operation: str,
+        subjects: Sequence[CreateRequest] | Sequence[Target],
+        items: Sequence[Mapping[str, Any]],
+        patience: float,
+    ) -> Iterator[Outcome]:
+        """Ask for many things at once; each is answered once, even if the supervisor dies and is asked again."""
+        if not subjects:
+            return
+        answered: set[int] = set()
+        for reply in self._client.ask({"op": operation, "items": items}, patience):
+            if "error" in reply and "i" not in reply:
+                raise mapping.error(reply["error"])
+            if "i" in reply and reply["i"] not in answered:
+                answered.add(reply["i"])
+                subject = subjects[reply["i"]]
+                yield mapping.outcome(subject.address, subject.generation, reply)
+
+    # ---- inside a worker -----------------------------------------------------------------------------------------
+
+    def exec(self, request: ExecRequest) -> ExecResult:
+        """Run a command in a worker's environment, directory and user. Raises HodeiError when the worker does not run."""
+        from .execution import execute
+
+        message = {
+            "op": "exec",
+            "target": mapping.target_item(request.target),
+            "command": list(request.command),
+            "timeout": request.timeout,
+            "env": dict(request.env),
+            "cwd": request.cwd,
+            "user": request.user,
+        }
+
+        def ask(fds: tuple[int, int, int]) -> dict[str, Any]:
+            return self._ask_command(message, request.timeout + _KILL, fds, str(request.target.address))
+
+        return execute(ask, request.stdin, request.limit)
+
+    def _ask_command(
+        self, message: dict[str, Any], patience: float, fds: tuple[int, int, int], where: str
+    ) -> dict[str, Any]:
+        """Ask for a command and wait for its end; asked again only while it has not begun."""
+        began = False
+        for _unused in range(_ATTEMPTS):
+            try:
+                with self._client.demand() as connection:
+                    for reply in connection.ask(message, patience, fds):
+                        if "error" in reply:
+                            raise mapping.error(reply["error"], where)
+                        if "end" in reply:
+                            end: dict[str, Any] = reply["end"]
+                            return end
+                        began = True
+            except GoneError:
+                if began:
+                    break
+        raise HodeiError(
+            Kind.NETWORK,
+            "the supervisor died while the command ran; whether it has ended is unknown",
+            hint="Look, and run it again if that does no harm.",
+            where=where,
+            retryable=not began,
+        )
+
+    def logs(self, request: LogRequest) -> LogResult:
+        """Read a worker's log from its files, and go on reading for ``follow`` seconds. Raises HodeiError(not_found)."""
+        from . import logs
+        from .supervisor.record import record_id
+
+        target = request.target
+        worker = record_id(target.address.name, target.address.key, target.generation)
+        files = logs.LogFiles(self.directory, worker)
+        if not os.path.exists(files.path()):
+            raise HodeiError(
+                Kind.NOT_FOUND, "there is no log", hint="The worker was never started.", where=str(target.address)
+            )
+        end = files.size()
+        present = logs.read(files, request.tail, request.since, request.limit, end)
+        if request.follow <= 0:
+            return present
+        fresh = logs.follow(files, end, request.follow, request.limit, lambda: os.path.exists(files.path()))
+        text = present.text + fresh
+        return LogResult(text[-request.limit :], present.truncated or len(text) > request.limit)
+
+    def close(self) -> None:
+        """Nothing is kept open between calls."""
+
+
+def _start_patience(spec: Mapping[str, Any]) -> float:
+    return start_deadline(spec["health"], spec["settle"])
+
+
+def import_psutil() -> Any:
+    """Import psutil. Raises HodeiError(configuration) that tells how to get it for the interpreter that runs this."""
+    try:
+        import psutil
+    except ImportError as error:
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"the Python library psutil is missing for {sys.executable}",
+            hint=f"Run: {sys.executable} -m pip install psutil. If another interpreter has it, set "
+            "ansible_python_interpreter to that one.",
+        ) from error
+    return psutil

@@ -1,0 +1,254 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All workers of one owner: takes requests, finds whom they are about, and keeps what they share in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from . import procfs
+from . import record as states
+from .dirs import remove_file
+from .failpoint import reach
+from .record import NotBegunError, Record, create, read_all, record_id, replace
+from .removal import remove_tree
+from .run import memory_reason
+from .wire import RefusedError
+from .worker import Worker
+from .world import World, disk_problem
+
+#: What a request may change of a worker that goes on living, besides its spec.
+_LABELS = ("lineage", "key_id", "operation", "protected", "labels", "intent")
+#: And what an adoption changes, which has no spec: whose digest it is stays true.
+_ADOPTED = ("lineage", "operation")
+
+
+class Fleet:
+    """The workers by id. ``adopt`` first, then requests; ``tick`` once a second."""
+
+    def __init__(self, world: World) -> None:
+        self.workers: dict[str, Worker] = {}
+        self._world = world
+
+    # ---- taking over ---------------------------------------------------------------------------------------------
+
+    def adopt(self) -> None:
+        """Take over every worker on record, alive or not."""
+        directory = self._world.directories.records
+        for name, found in read_all(directory):
+            if isinstance(found, Exception):
+                self._set_aside(name, found)
+                continue
+            worker = self.workers[found.id] = Worker(found, self._world)
+            self._world.ports.hold(found.id, found.spec["ports"], found.ports)
+            worker.take_over()
+            if worker.active:
+                worker.tell("adopted", f"pid {found.pid}" if found.pid else "")
+
+    def _set_aside(self, name: str, problem: Exception) -> None:
+        """Drop a record of nothing, and one that an earlier boot has torn; another one stays for a person to look at."""
+        if isinstance(problem, NotBegunError):
+            remove_file(name, self._world.directories.records)
+            return
+        sys.stderr.write(f"record {name} cannot be read: {problem}\n")
+        booted_at = self._world.now() - procfs.boottime()
+        try:
+            written_at = os.stat(name, dir_fd=self._world.directories.records).st_mtime
+        except FileNotFoundError:
+            return
+        if written_at < booted_at:
+            remove_file(name, self._world.directories.records)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to watch over."""
+        return any(worker.active for worker in self.workers.values())
+
+    def rows(self) -> list[list[Any]]:
+        """Return one observation per worker."""
+        return [worker.record.row() for worker in self.workers.values()]
+
+    # ---- requests ------------------------------------------------------------------------------------------------
+
+    async def create(self, draft: Mapping[str, Any]) -> None:
+        """Make a worker, or find the one that an earlier request has made, and wait until its start is settled.
+
+        Raises RefusedError; the worker may exist nevertheless (``find`` it).
+        """
+        worker = self.workers.get(record_id(draft["name"], draft["key"], draft["generation"]))
+        if worker is None:
+            worker = self._admit(draft)
+            if draft["intent"] == states.STOPPED:
+                await worker.stop(0.0)
+            else:
+                worker.begin()
+        else:
+            _check_same(worker.record, draft)
+        await worker.settled()
+
+    def _admit(self, draft: Mapping[str, Any]) -> Worker:
+        """Write the first record of a new worker."""
+        reach("admit")
+        world = self._world
+        name = record_id(draft["name"], draft["key"], draft["generation"])
+        ports = world.ports.allocate(name, draft["spec"]["ports"], tuple(draft["spec"]["port_range"]))
+        record = Record(
+            **draft,
+            id=name,
+            token=secrets.token_hex(8),
+            boot=world.boot,
+            created_at=world.now(),
+            ports=ports,
+            home=os.path.join(world.directories.path, "workers", name),
+        )
+        try:
+            create(record, world.directories.records)
+        except OSError as error:
+            world.ports.release(draft["spec"]["ports"], ports)
+            raise disk_problem(error, world.directories.path) from error
+        worker = self.workers[name] = Worker(record, world)
+        worker.tell("created", draft["operation"])
+        return worker
+
+    async def update(self, draft: Mapping[str, Any], etag: str, adopt_from: str) -> None:
+        """Change labels, and the spec where the digest differs, of a worker that goes on living."""
+        worker = self.find(draft["name"], draft["key"], draft["generation"])
+        if worker is None:
+            raise RefusedError("not_found", "there is no such worker to update", "Converge again.")
+        async with worker.verbs:
+            record = worker.record
+            _check_etag(record, etag)
+            if record.lineage not in (draft["lineage"], adopt_from):
+                raise RefusedError("conflict", f"it belongs to lineage {record.lineage}", "See fleet_refresh.")
+            for label in _LABELS if draft["spec"] else _ADOPTED:
+                setattr(record, label, draft[label])
+            if draft["spec"] and record.digest != draft["digest"]:
+                record.digest, record.spec = draft["digest"], draft["spec"]
+            elif draft["spec"]:
+                record.spec = record.spec | {key: draft["spec"][key] for key in ("grace", "ttl")}
+            record.edits += 1
+            try:
+                replace(record, self._world.directories.records)
+            except OSError as error:
+                raise disk_problem(error, self._world.directories.path) from error
+            worker.renew()
+            worker.tell("updated", draft["operation"])
+
+    async def act(self, verb: str, target: Mapping[str, Any]) -> None:
+        """Do a verb; to delete or stop what is gone is well done. Raises RefusedError."""
+        worker = self.find(target["name"], target["key"], target["generation"])
+        if worker is None:
+            if verb in ("delete", "stop"):
+                return
+            raise RefusedError("not_found", "there is no such worker", "Converge, so that it is made again.")
+        async with worker.verbs:
+            if self.workers.get(worker.record.id) is not worker:
+                return
+            _check_etag(worker.record, target["etag"])
+            await self._do(worker, verb, target["grace"])
+
+    async def _do(self, worker: Worker, verb: str, grace: float) -> None:
+        record = worker.record
+        intent = {"stop": "stopped", "delete": "stopped", "pause": "paused"}.get(verb, "started")
+        if verb == "pause":
+            worker.pause()
+        elif verb == "resume":
+            worker.resume()
+        if record.intent != intent:
+            record.intent = intent
+            record.edits += 1
+            worker.save()
+        if verb == "stop":
+            await worker.stop(grace)
+        elif verb == "delete":
+            await self._delete(worker, grace)
+        elif verb == "start":
+            worker.start_again()
+            await worker.settled()
+        elif verb == "restart":
+            await worker.restart(grace)
+            await worker.settled(grace)
+
+    async def _delete(self, worker: Worker, grace: float) -> None:
+        """Stop it, then remove all that is its own; the record last, so that a crash in between is taken up again."""
+        await worker.stop(grace)
+        reach("removing")
+        record, directories = worker.record, self._world.directories
+        try:
+            remove_tree(record.id, directories.workers)
+            self._world.logs.forget(record.id)
+            remove_file(f"{record.id}.json", directories.records)
+        except OSError as error:
+            raise disk_problem(error, directories.path) from error
+        reach("removed")
+        self._world.ports.release(record.spec["ports"], record.ports)
+        del self.workers[record.id]
+        worker.tell("deleted")
+
+    async def end(self) -> None:
+        """Stop all workers."""
+        await asyncio.gather(
+            *(worker.stop(worker.record.spec["grace"]) for worker in self.workers.values()), return_exceptions=True
+        )
+
+    def find(self, name: str, key: int | None, generation: int) -> Worker | None:
+        """Return a worker by what it is called."""
+        return self.workers.get(record_id(name, key, generation))
+
+    # ---- once a second -------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Index and rotate logs, write records that found no room, and weigh workers whose memory we limit ourselves."""
+        now = self._world.now()
+        for worker in self.workers.values():
+            if worker.unsaved:
+                worker.save()
+            if worker.active:
+                log = worker.record.spec["log"]
+                try:
+                    self._world.logs.tick(worker.record.id, now, log["max_size"], log["max_files"])
+                except OSError as error:
+                    sys.stderr.write(f"log of {worker.record.id}: {error}\n")
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Sample the memory of workers whose limit no cgroup enforces, and end those above it."""
+        limited = {
+            worker.record.token: worker
+            for worker in self.workers.values()
+            if worker.running and "memory" in worker.record.spec["limits"] and "memory" not in self._enforced(worker)
+        }
+        if not limited:
+            return
+        for token, processes in self._world.reaper.members(frozenset(limited)).items():
+            limit = limited[token].record.spec["limits"]["memory"]
+            if sum(process.rss for process in processes) > limit:
+                limited[token].fail(memory_reason(limit))
+
+    def _enforced(self, worker: Worker) -> frozenset[str]:
+        return self._world.groups.carries if worker.record.groups else frozenset()
+
+
+def _check_same(record: Record, draft: Mapping[str, Any]) -> None:
+    """Refuse to take one worker for another."""
+    if record.lineage != draft["lineage"]:
+        raise RefusedError(
+            "conflict",
+            f"a worker of this name belongs to another fleet of this owner (lineage {record.lineage})",
+            "Adopt it with fleet_refresh, or choose another owner.",
+        )
+    if record.provider != draft["provider"]:
+        raise RefusedError("conflict", f"provider '{record.provider}' has a worker of this name and generation")
+    if record.digest != draft["digest"]:
+        raise RefusedError("conflict", "a worker of this name exists with another spec", "Plan again: it changed.")
+
+
+def _check_etag(record: Record, etag: str) -> None:
+    if etag and etag != record.etag:
+        raise RefusedError("conflict", "the worker has changed since the plan was made", "Plan again.")

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker's own directory, with its volumes and its log; made by the worker's process before it is the worker's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .dirs import make_owned, make_path, open_directory, passable
+from .logs import open_log
+from .wire import LOGS_DIR, VOLUMES_DIR, WORKERS_DIR
+
+
+class Home(NamedTuple):
+    """What to make: ``path`` is the owner's directory, ``uid`` and ``gid`` whom the worker's own is given to."""
+
+    path: str
+    worker: str
+    uid: int
+    gid: int
+    volumes: Sequence[Mapping[str, Any]]
+
+
+def prepare(home: Home) -> int:
+    """Make it, what is there already stays, and return the log. Raises OSError."""
+    owner = open_directory(home.path)
+    workers = open_directory(WORKERS_DIR, owner)
+    own = make_owned(home.worker, workers, home.uid, home.gid)
+    for volume in home.volumes:
+        _make_volume(volume, own, owner, home)
+    return open_log(home.worker, open_directory(LOGS_DIR, owner))
+
+
+def _make_volume(volume: Mapping[str, Any], own: int, owner: int, home: Home) -> None:
+    """An empty volume is a directory; a named or a host one is a link to where it really is."""
+    path, kind, target = volume["path"], volume["type"], volume["source"]
+    if kind == "empty":
+        make_path(path, own, home.uid, home.gid, volume["mode"])
+        return
+    if kind == "named":
+        volumes = make_owned(VOLUMES_DIR, owner, os.geteuid(), os.getegid(), passable())
+        make_owned(target, volumes, home.uid, home.gid)
+        target = os.path.join(home.path, VOLUMES_DIR, target)
+    parent, _unused, name = path.rpartition("/")
+    directory = make_path(parent, own, home.uid, home.gid) if parent else own
+    try:
+        os.symlink(target, name, dir_fd=directory)
+    except FileExistsError:
+        return

@@ -1,0 +1,84 @@
+#!/usr/bin/python
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_init
+short_description: Make the lineage, the state and the key of an owner, once
+version_added: 0.1.0
+author: hodei.workers contributors (@hodei-workers)
+description:
+  - Every owner is initialised once on the machine that runs its tasks. What is there already is left as it is.
+  - Put the lineage that it returns into the document, so that lost state costs nothing. Keep a copy of C(fleet.key).
+attributes:
+  diff_mode:
+    support: none
+seealso:
+  - module: hodei.workers.fleet
+extends_documentation_fragment:
+  - hodei.workers.fleet
+  - hodei.workers.fleet.attributes
+"""
+
+EXAMPLES = r"""
+- name: Initialise an owner
+  hodei.workers.fleet_init:
+    owner: ci-prod
+  register: fleet
+
+- name: Show what belongs into the document
+  ansible.builtin.debug:
+    msg: "{{ fleet.msg }}"
+"""
+
+RETURN = r"""
+owner:
+  description: The owner.
+  returned: success
+  type: str
+lineage:
+  description: The identity of the fleet.
+  returned: success
+  type: str
+directory:
+  description: Where state and key are.
+  returned: success
+  type: str
+made:
+  description: What was made (V(key), V(state)).
+  returned: success
+  type: list
+  elements: str
+msg:
+  description: The lines that belong into the document.
+  returned: success
+  type: str
+
+error:
+  description: What kind of error failed the task. The text of O(ignore:msg) says what to do.
+  returned: failure
+  type: dict
+problems:
+  description: Every problem of the document, each with its path, message, hint and source.
+  returned: when the document or the plan is refused
+  type: list
+  elements: dict
+"""
+
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.initialising import run_init
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
+
+
+def main() -> None:
+    """Run the module."""
+    argument_spec = spec(FLEET)
+    run(argument_spec, run_init)
+
+
+if __name__ == "__main__":
+    main()

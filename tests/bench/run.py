@@ -1,0 +1,202 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make bench`: measures against the targets, medians of at least five runs, and writes bench/results.{md,json}.
+
+`make bench BENCH="--runs 7 --only tasks"`: tasks (1,000 workers three ways), engine (10,000 in process), single (one worker).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import in_process
+from ansible_run import HERE, Bed
+
+ROOT = HERE.parent.parent
+COUNT = 1000
+SLEEP = ["/bin/sleep", "infinity"]
+
+
+class Row(NamedTuple):
+    """One figure: what, the median, the smallest and largest, the unit, and the target where there is one."""
+
+    what: str
+    median: float
+    low: float
+    high: float
+    unit: str
+    target: float | None = None
+
+
+def row(what: str, values: list[float], unit: str, target: float | None = None) -> Row:
+    """Sum up repeated measurements."""
+    return Row(what, statistics.median(values), min(values), max(values), unit, target)
+
+
+def tasks(bed: Bed, runs: int) -> list[Row]:
+    """Measure 1,000 workers: one entry with a count, 1,000 entries in a document, 1,000 entries inline."""
+    entries = [{"name": f"sleeper-{n}", "command": SLEEP} for n in range(COUNT)]
+    counted, document = bed.directory / "counted.yml", bed.directory / "document.json"
+    counted.write_text(json.dumps({"workers": [{"name": "sleeper", "count": COUNT, "command": SLEEP}]}))
+    document.write_text(json.dumps({"workers": entries}))
+    one = bed.directory / "one.json"
+    one.write_text(json.dumps({"workers": [{"name": "sleeper-0", "command": SLEEP}]}))
+    rows: list[Row] = []
+    single = repeat(runs, lambda: noop_of(bed, {"document": str(one)}))
+    ways: list[tuple[str, dict[str, Any]]] = [
+        ("one entry, count: 1000", {"document": str(counted)}),
+        ("1,000 entries, document", {"document": str(document)}),
+        ("1,000 entries, inline", {"inline": entries}),
+    ]
+    for name, extra in ways:
+        found = [bed.run("empty,create,noop,destroy", extra) for _unused in range(runs)]
+        inline = "inline" in extra
+        rows.append(row(f"{name}: create", [one["create"] for one in found], "s", None if inline else 5.0))
+        rows.append(row(f"{name}: no-op", [one["noop again"] for one in found], "s", None if inline else 2.5))
+        rows.append(row(f"{name}: destroy", [one["destroy"] for one in found], "s", None if inline else 3.0))
+        if inline:
+            ratios = [one["noop again"] / one["empty again"] for one in found]
+            rows.append(row(f"{name}: no-op, against an empty module with the same list", ratios, "x", 1.2))
+        else:
+            extra_ms = [(one["noop again"] - single) / (COUNT - 1) * 1000 for one in found]
+            rows.append(row(f"{name}: no-op, for each extra worker", extra_ms, "ms", 0.5))
+    return rows + memory(bed, {"document": str(counted)})
+
+
+def noop_of(bed: Bed, extra: dict[str, Any]) -> float:
+    """Return the time of a no-op converge of a small document; it is created and destroyed around it."""
+    return bed.run("create,noop,destroy", extra)["noop again"]
+
+
+def memory(bed: Bed, extra: dict[str, Any]) -> list[Row]:
+    """Measure the peak of the module, and the supervisor while 1,000 workers run."""
+    peaks = bed.directory / "peaks"
+    os.environ |= {"BENCH_PEAKS": str(peaks), "BENCH_REAL_PYTHON": sys.executable}
+    bed.run("create,noop", extra, python=str(HERE / "measured_python"))
+    module = [int(line) / 1024 for line in peaks.read_text().split()]
+    resident, share = supervisor()
+    bed.run("destroy", extra)
+    return [
+        row("peak memory of a module converging 1,000 workers", [max(module)], "MiB"),
+        row("supervisor of 1,000 workers: memory", [resident], "MiB", 50.0),
+        row("supervisor of 1,000 workers: share of a core over 10 s", [share], "%", 2.0),
+    ]
+
+
+def supervisor() -> tuple[float, float]:
+    """Return resident MiB and CPU percent of the supervisor of this bench."""
+    pid = next(
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if b"supervisor-" in path.read_bytes() and b"/bench/" in path.read_bytes()
+    )
+    status = Path(f"/proc/{pid}/status").read_text()
+    resident = int(status.split("VmRSS:")[1].split()[0]) / 1024
+    before, started = cpu_ticks(pid), time.monotonic()
+    time.sleep(10)
+    share = (cpu_ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - started) * 100
+    return resident, share
+
+
+def cpu_ticks(pid: int) -> int:
+    """Return the CPU time of a process in clock ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def single(bed: Bed, runs: int) -> list[Row]:
+    """Measure what one task with one worker costs above an empty module: the first of a play, and the next ones."""
+    one = bed.directory / "single.json"
+    one.write_text(json.dumps({"workers": [{"name": "sleeper", "command": SLEEP}]}))
+    bed.run("create", {"document": str(one)})
+    first, following = [], []
+    for _unused in range(runs):
+        empty = bed.run("empty", {})
+        ours = bed.run("noop", {"document": str(one)})
+        first.append(ours["noop"] - empty["empty"])
+        following.append(ours["noop again"] - empty["empty again"])
+    bed.run("destroy", {"document": str(one)})
+    return [
+        row("one worker, no-op: first task of a play, above an empty module", first, "s", 0.30),
+        row("one worker, no-op: next task, pipelining, above an empty module", following, "s", 0.15),
+    ]
+
+
+def engine(runs: int) -> list[Row]:
+    """Measure validating and planning in process, without Ansible."""
+    found = {count: [in_process.measure(count) for _unused in range(runs)] for count in (2500, 5000, 10_000)}
+    rows = [
+        row(
+            f"validate and plan {count:,} workers", [one.seconds for one in many], "s", 2.0 if count == 10_000 else None
+        )
+        for count, many in found.items()
+    ]
+    rows.append(row("the same, 10,000 workers: memory", [one.mebibytes for one in found[10_000]], "MiB", 300.0))
+    growth = [big.seconds / small.seconds for big, small in zip(found[10_000], found[2500], strict=True)]
+    rows.append(row("growth from 2,500 to 10,000 workers (linear: 4)", growth, "x", 4.8))
+    return rows
+
+
+def repeat(runs: int, measure: Callable[[], float]) -> float:
+    """Return the median of repeated measurements."""
+    return statistics.median(measure() for _unused in range(runs))
+
+
+def table(rows: list[Row]) -> str:
+    """Render the figures as a Markdown table."""
+    lines = ["| figure | median | min | max | target |", "|---|---:|---:|---:|---:|"]
+    for one in rows:
+        target = "" if one.target is None else f"<= {one.target:g} {one.unit}"
+        verdict = "" if one.target is None or one.median <= one.target else " (missed)"
+        lines.append(
+            f"| {one.what} | {one.median:.3g} {one.unit}{verdict} | {one.low:.3g} | {one.high:.3g} | {target} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> str:
+    """Say where and when this was measured."""
+    return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def main() -> int:
+    """Measure, print, and write bench/results.md and bench/results.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", choices=["tasks", "engine", "single"])
+    options = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="hodei-bench-") as directory:
+        bed = Bed(Path(directory))
+        if options.only in (None, "engine"):
+            rows += engine(options.runs)
+        if options.only in (None, "single"):
+            rows += single(bed, options.runs)
+        if options.only in (None, "tasks"):
+            rows += tasks(bed, options.runs)
+    text = f"Measured {machine()}; medians of {options.runs} runs.\n\n{table(rows)}"
+    print(text)
+    target = ROOT / "bench"
+    target.mkdir(exist_ok=True)
+    (target / "results.md").write_text(text)
+    (target / "results.json").write_text(
+        json.dumps({"machine": machine(), "runs": options.runs, "rows": [one._asdict() for one in rows]}, indent=2)
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a suite needs of each provider: workers in its own words, and a way to count what is really there.
+
+A rig turns a shell script into a spec of its provider, opens the provider as another process would, and counts native
+objects by other means than the provider itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
+    CreateRequest,
+    Labels,
+    LogRequest,
+    Observation,
+    Outcome,
+    Provider,
+    Target,
+    Verb,
+)
+from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
+
+OWNER = "conformance"
+LINEAGE = "11111111-1111-4111-8111-111111111111"
+Spec = Mapping[str, Any]
+
+
+class Rig(Protocol):
+    """One provider under test."""
+
+    def open(self, settle: float = 0.1) -> Provider:
+        """Return a new handle on the same place, as another process has it; a start counts after ``settle`` seconds."""
+
+    def shell(self, script: str) -> dict[str, Any]:
+        """Return a spec that runs a shell script."""
+
+    def impossible(self) -> dict[str, Any]:
+        """Return a spec that can never start: a program or an image that is not there."""
+
+    def objects(self) -> int:
+        """Count the native objects, not asking the provider."""
+
+    def handles(self) -> int:
+        """Count what could leak: open descriptors of this process and of what the provider keeps running."""
+
+    def lose(self, worker: Observation) -> None:
+        """Kill a worker's main process as the outside world would."""
+
+    def close(self) -> None:
+        """Remove everything."""
+
+
+class ProcessRig:
+    """Processes below a directory."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._opened: list[ProcessProvider] = []
+
+    def open(self, settle: float = 0.1) -> ProcessProvider:
+        """Return a provider; its supervisor starts when it is needed."""
+        provider = ProcessProvider("local", {"directory": str(self.place), "settle": settle}, OWNER)
+        self._opened.append(provider)
+        return provider
+
+    def shell(self, script: str) -> dict[str, Any]:
+        """Run a script by /bin/sh."""
+        return {"command": ["/bin/sh", "-c", script]}
+
+    def impossible(self) -> dict[str, Any]:
+        """Run a program that nobody has."""
+        return {"program": "/nowhere/to-be-found"}
+
+    @property
+    def directory(self) -> Path:
+        """The owner's directory."""
+        return self.place / OWNER / "process"
+
+    def processes(self) -> list[int]:
+        """Return every process that carries the marker of a worker of ours."""
+        mark = f"HOME={self.directory}/workers/".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes():
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    def objects(self) -> int:
+        """Count main processes: those that lead a session of their own."""
+        return sum(1 for pid in self.processes() if _leads_session(pid))
+
+    def supervisor(self) -> int | None:
+        """Return the supervisor's pid, if one runs."""
+        connection = self.open()._client.connect()
+        if connection is None:
+            return None
+        with connection:
+            return connection.greeting.pid
+
+    def handles(self) -> int:
+        """Count our descriptors and the supervisor's."""
+        pids = [os.getpid(), self.supervisor()]
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids if pid)
+
+    def lose(self, worker: Observation) -> None:
+        """Kill the process that leads the worker's session."""
+        mark = f"HOME={self.directory}/workers/{worker.external_id}".encode()
+        for pid in self.processes():
+            try:
+                entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if mark in entries and _leads_session(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Delete all workers, of any lineage, and end the supervisor, which would leave by itself soon."""
+        provider = self.open()
+        targets = [
+            Target(one.address, one.generation, lifecycle=Lifecycle(grace=0.0)) for one in provider.list().observations
+        ]
+        if targets:
+            list(provider.act(Verb.DELETE, targets))
+        wait_for(lambda: not self.processes(), "the workers to end")
+        supervisor = self.supervisor()
+        if supervisor is not None:
+            os.kill(supervisor, signal.SIGTERM)
+            wait_for(lambda: self.supervisor() is None, "the supervisor to leave")
+
+
+def _leads_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+class Fleet:
+    """Short words for the calls of a suite, on one provider."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.provider = rig.open()
+
+    def request(self, name: str, spec: Spec, **more: Any) -> CreateRequest:
+        """Ask for a worker; ``digest``, ``lineage``, ``key`` and any field of CreateRequest may be given."""
+        key = more.pop("key", None)
+        return CreateRequest(
+            address=Address("worker", name, key),
+            generation=more.pop("generation", 1),
+            operation=more.pop("operation", "op-1"),
+            spec=spec,
+            digest=more.pop("digest", "digest-1"),
+            labels=Labels(owner=OWNER, lineage=more.pop("lineage", LINEAGE), key_id="key-1"),
+            lifecycle=more.pop("lifecycle", Lifecycle(grace=2.0)),
+            worker=name,
+            index=key,
+            **more,
+        )
+
+    def create(self, name: str, spec: Spec, **more: Any) -> Outcome:
+        """Make one worker."""
+        (outcome,) = self.provider.create([self.request(name, spec, **more)])
+        return outcome
+
+    def make(self, name: str, spec: Spec, **more: Any) -> Observation:
+        """Make one worker that has to succeed."""
+        outcome = self.create(name, spec, **more)
+        assert outcome.error is None, outcome.error
+        assert outcome.observation is not None
+        return outcome.observation
+
+    def act(self, verb: Verb, name: str, **more: Any) -> Outcome:
+        """Do a verb to one worker."""
+        (outcome,) = self.provider.act(verb, [self.target(name, **more)])
+        return outcome
+
+    def do(self, verb: Verb, name: str, **more: Any) -> Observation | None:
+        """Do a verb that has to succeed."""
+        outcome = self.act(verb, name, **more)
+        assert outcome.error is None, outcome.error
+        return outcome.observation
+
+    def target(self, name: str, *, key: int | None = None, grace: float = 2.0, **more: Any) -> Target:
+        """Name a worker."""
+        return Target(Address("worker", name, key), more.pop("generation", 1), lifecycle=Lifecycle(grace=grace), **more)
+
+    def see(self, name: str, key: int | None = None) -> Observation | None:
+        """Look for a worker in the bulk list."""
+        return next((one for one in self.provider.list().observations if one.address == ("worker", name, key)), None)
+
+    def state(self, name: str) -> WorkerState | None:
+        """Return the state of a worker."""
+        seen = self.see(name)
+        return seen.state if seen else None
+
+    def wait(self, name: str, *states: WorkerState) -> Observation:
+        """Wait until a worker is seen in one of some states."""
+
+        def reached() -> Observation | None:
+            seen = self.see(name)
+            return seen if seen is not None and seen.state in states else None
+
+        seen = wait_for(reached, f"{name} to be {', '.join(state.value for state in states)}")
+        assert seen is not None
+        return seen
+
+
+def wait_log(fleet: Fleet, name: str, text: bytes) -> None:
+    """Wait until a worker has written something."""
+    wait_for(lambda: text in fleet.provider.logs(LogRequest(fleet.target(name))).text, f"{text!r} in the log of {name}")
+
+
+def patient(seconds: float, condition: Any) -> bool:
+    """Whether something stays true for a while."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not condition():
+            return False
+        time.sleep(0.02)
+    return True

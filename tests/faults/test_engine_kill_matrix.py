@@ -1,0 +1,261 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kill matrix: converge and destroy are killed at every hit of every failpoint; then a fresh process converges.
+
+Afterwards each address has one object, none is lost, none doubled, and a further converge has nothing to do. What was counted
+stands in tests/output/kill_matrix.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.engine.state.holder import this_process
+from ansible_collections.hodei.workers.plugins.module_utils.engine.state.verify import verify
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
+from ansible_collections.hodei.workers.tests.support.fleets import LINEAGE, Fleet, document
+from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
+from ansible_collections.hodei.workers.tests.support.model_cloud import Cloud, ModelProvider
+from ansible_collections.hodei.workers.tests.support.places import quick_directory
+
+PROVIDERS = ("cloud", "attic")
+OUTPUT = Path(__file__).resolve().parent.parent / "output" / "kill_matrix.json"
+MOST_HITS = 2000
+
+BEFORE = """
+- {name: web, count: 2}
+- {name: api, depends_on: [db], lifecycle: {replace: create_before_destroy}}
+- {name: db, env: {MODE: slow}, lifecycle: {prevent_destroy: true}}
+- {name: cache, state: paused}
+- {name: failed}
+- {name: vanished}
+- {name: moving}
+- {name: keeper}
+- {name: old}
+- {name: older, depends_on: [old]}
+"""
+AFTER = """
+- {name: web, count: 2, image: "app:2"}
+- {name: api, image: "app:2", depends_on: [db], lifecycle: {replace: create_before_destroy}}
+- {name: db, env: {MODE: fast}, lifecycle: {prevent_destroy: true}}
+- {name: cache, env: {MODE: fast}, state: stopped}
+- {name: failed}
+- {name: vanished}
+- {name: moving, provider: attic}
+- {name: keeper}
+- {name: new, depends_on: [api, newer]}
+- {name: newer, provider: attic, count: 2}
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What was converged before, what happened since, and the run that is killed."""
+
+    before: str = ""
+    after: str = ""
+    meanwhile: Callable[[Fleet], None] = lambda fleet: None
+    options: dict[str, Any] = field(default_factory=dict)
+    never_without: tuple[str, ...] = ()
+
+
+def _bad_night(fleet: Fleet) -> None:
+    fleet.cloud.alter("failed", state="failed", exit_code=1)
+    fleet.cloud.remove("vanished")
+
+
+def _amnesia(fleet: Fleet) -> None:
+    _bad_night(fleet)
+    fleet.lose_state()
+
+
+SCENARIOS = {
+    "create": Scenario(after=AFTER),
+    "converge": Scenario(BEFORE, AFTER, _bad_night, never_without=("api", "db", "keeper")),
+    # Without state nobody knows that only the environment differs, so what is protected may not differ.
+    "converge after state was lost": Scenario(
+        BEFORE,
+        AFTER.replace("MODE: fast}, lifecycle", "MODE: slow}, lifecycle"),
+        _amnesia,
+        never_without=("api", "db", "keeper"),
+    ),
+    "destroy": Scenario(BEFORE.replace("prevent_destroy: true", "prevent_destroy: false"), options={"destroy": True}),
+}
+
+
+def fleet_in(directory: Path) -> Fleet:
+    """Open the fleet of a directory, as a fresh process does."""
+    cloud = Cloud(directory / "cloud.json")
+    limits = Limits(bulk=2, parallel=2)
+    return Fleet(directory, cloud=cloud, providers=[ModelProvider(cloud, name, limits=limits) for name in PROVIDERS])
+
+
+def prepare(scenario: Scenario, directory: Path) -> None:
+    fleet = fleet_in(directory)
+    if scenario.before:
+        assert not fleet.converge(document(scenario.before, providers=PROVIDERS)).failed
+    scenario.meanwhile(fleet)
+    with fleet.cloud.change() as data:
+        data["log"].clear()
+    fleet.store.close()
+
+
+def run(scenario: Scenario, directory: Path) -> None:
+    """Do the run of a scenario as a process of its own does."""
+    fleet = fleet_in(directory)
+    wanted = document(scenario.after, providers=PROVIDERS)
+    report = fleet.converge(wanted, holder=str(this_process()), lease_timeout=0.0, **scenario.options)
+    assert not report.failed, [one.reason for one in report.results]
+    again = fleet.preview(wanted, **scenario.options)
+    assert not again.plan.pending, again.plan.pending
+    fleet.store.close()
+
+
+def kill_points(scenario: Scenario, template: Path, work: Path) -> Iterator[int]:
+    """Kill a run at its first failpoint, at its second, ... until it comes to its end; yield after each death."""
+    for number in range(1, MOST_HITS):
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(template, work)
+
+        def doomed(number: int = number) -> None:
+            die_at(number)
+            run(scenario, work)
+
+        code = in_child(doomed)
+        if code == 0:
+            return
+        assert code == KILLED, f"the run failed before it reached failpoint {number}"
+        yield number
+    raise AssertionError("the run never came to its end")
+
+
+def settled(scenario: Scenario, directory: Path) -> None:
+    """Check that the world is what the document says, that state knows it, and that nobody touched the keeper."""
+    fleet = fleet_in(directory)
+    wanted = (
+        {}
+        if scenario.options.get("destroy")
+        else {one.address: one for one in document(scenario.after, providers=PROVIDERS).instances}
+    )
+    objects = fleet.cloud.objects()
+    assert Counter(one["address"] for one in objects) == Counter(map(str, wanted))
+    state = fleet.state
+    assert verify(state) == []
+    assert state.pending == ()
+    remembered = {(str(one.address), one.generation, one.provider) for one in state.resources}
+    assert remembered == {(one["address"], one["generation"], one["provider"]) for one in objects}
+    for one in objects:
+        instance = next(wanted[address] for address in wanted if str(address) == one["address"])
+        born = {"started": "running", "stopped": "stopped", "paused": "paused"}
+        assert (one["digest"], one["provider"]) == (instance.digest, instance.provider)
+        # What somebody restarted is on its way, and nothing is to be done about it.
+        now = {"starting": "running"}.get(one["state"], one["state"])
+        assert (now, one["lineage"]) == (born[instance.state], LINEAGE)
+    fleet.store.close()
+
+
+def begun_before_done(directory: Path) -> None:
+    """Invariant 1: whatever was made or updated carries the id of an operation whose begin is durable."""
+    with sqlite3.connect(directory / "state.db") as connection:
+        begun = {row[0] for row in connection.execute("SELECT op_id FROM operation")}
+    log = Cloud(directory / "cloud.json").log()
+    assert {entry["operation"] for entry in log if entry["operation"]} <= begun
+
+
+def never_without(scenario: Scenario, directory: Path) -> None:
+    """Invariant 12: what is replaced by create_before_destroy is there at each edge, and what is protected anyway."""
+    running = {one["address"] for one in Cloud(directory / "cloud.json").objects() if one["state"] == "running"}
+    assert {str(Address("worker", name)) for name in scenario.never_without} <= running
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with quick_directory() as path:
+        yield path
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_invariant_1_invariant_2_invariant_12_killed_at_every_failpoint(name: str, directory: Path) -> None:
+    scenario = SCENARIOS[name]
+    template, work = directory / "template", directory / "work"
+    template.mkdir()
+    assert in_child(lambda: prepare(scenario, template)) == 0
+    if scenario.options.get("destroy"):
+        scenario = Scenario(scenario.before, scenario.before, options=scenario.options)
+    count = 0
+    for count in kill_points(scenario, template, work):
+        begun_before_done(work)
+        never_without(scenario, work)
+        assert in_child(lambda: run(scenario, work)) == 0, f"converge after death {count} failed"
+        settled(scenario, work)
+    settled(scenario, work)
+    _write_down(name, count)
+    assert count > 10
+
+
+@pytest.mark.parametrize("seed", range(60 if os.environ.get("HODEI_SOAK") else 2))
+def test_invariant_1_invariant_2_invariant_12_random_fleets_killed_at_every_failpoint(
+    seed: int, directory: Path
+) -> None:
+    scenario = _random_scenario(random.Random(seed))
+    template, work = directory / "template", directory / "work"
+    template.mkdir()
+    assert in_child(lambda: prepare(scenario, template)) == 0
+    count = 0
+    for count in kill_points(scenario, template, work):
+        begun_before_done(work)
+        assert in_child(lambda: run(scenario, work)) == 0, f"converge after death {count} failed"
+        settled(scenario, work)
+    _write_down(f"random {seed}", count)
+
+
+def _random_scenario(chance: random.Random) -> Scenario:
+    def workers() -> str:
+        lines = []
+        names = chance.sample("abcdefgh", chance.randint(2, 7))
+        for index, name in enumerate(sorted(names)):
+            fields: dict[str, Any] = {"name": name, "image": f"app:{chance.randint(1, 2)}"}
+            if chance.random() < 0.3:
+                fields["count"] = chance.randint(1, 3)
+            if index and chance.random() < 0.5:
+                fields["depends_on"] = [sorted(names)[chance.randrange(index)]]
+            fields["provider"] = chance.choice(PROVIDERS)
+            fields["state"] = chance.choice(["started", "started", "stopped", "paused"])
+            fields["env"] = {"MODE": chance.choice(["slow", "fast"])}
+            fields["lifecycle"] = {"replace": chance.choice(["create_before_destroy", "destroy_before_create"])}
+            lines.append("- " + json.dumps(fields))
+        return "\n".join(lines)
+
+    before = workers()
+
+    def meanwhile(fleet: Fleet) -> None:
+        for one in fleet.cloud.objects():
+            if chance.random() < 0.2:
+                fleet.cloud.alter(one["address"], state=chance.choice(["failed", "stopped", "starting"]))
+            elif chance.random() < 0.2:
+                fleet.cloud.remove(one["address"])
+        if chance.random() < 0.3:
+            fleet.lose_state()
+
+    return Scenario(before, workers(), meanwhile, options={"max_deletes": 100})
+
+
+def _write_down(name: str, count: int) -> None:
+    """Keep the counts, so that they can be quoted."""
+    print(f"kill matrix, {name}: {count} kill points")
+    OUTPUT.parent.mkdir(exist_ok=True)
+    known = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
+    OUTPUT.write_text(json.dumps({**known, name: count}, indent=2, sort_keys=True) + "\n")

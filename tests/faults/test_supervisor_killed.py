@@ -1,0 +1,322 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The supervisor is killed: at each of its failpoints, at random under load, and while nobody looks. No worker is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Verb
+from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.failpoint import (
+    NAMES,
+    VARIABLE,
+)
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.procfs import look
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import OWNER, Fleet, ProcessRig, patient
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
+
+STORM_SECONDS = 120.0 if os.environ.get("HODEI_SOAK") else 8.0
+NEVER = {"policy": "never"}
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[ProcessRig]:
+    """Processes below a directory of the test's own."""
+    made = ProcessRig(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fleet(rig: ProcessRig) -> Fleet:
+    """Short words for the calls."""
+    return Fleet(rig)
+
+
+def pid_of(rig: ProcessRig) -> int:
+    """Return the supervisor's pid; one has to run."""
+    pid = rig.supervisor()
+    assert pid is not None
+    return pid
+
+
+def kill_supervisor(rig: ProcessRig) -> None:
+    """Kill it, and wait until the kernel has taken it."""
+    pid = pid_of(rig)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: rig.supervisor() is None, "the supervisor to be gone")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_a_failpoint(
+    fleet: Fleet, rig: ProcessRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Create, stop, start and delete, each on its way through every failpoint; the call itself never notices."""
+    armed = tmp_path / "armed"
+    monkeypatch.setenv(VARIABLE, f"{name}@{armed}")
+    armed.touch()
+    requests = [fleet.request("point", rig.shell("sleep 600"), key=key) for key in range(5)]
+    assert [outcome.error for outcome in fleet.provider.create(requests)] == [None] * 5
+    assert rig.objects() == 5
+    targets = [fleet.target("point", key=key) for key in range(5)]
+    for verb in (Verb.STOP, Verb.START, Verb.RESTART):
+        assert [outcome.error for outcome in fleet.provider.act(verb, targets)] == [None] * 5, verb
+    assert rig.objects() == 5
+    assert {one.state for one in fleet.provider.list().observations} == {WorkerState.RUNNING}
+    assert [outcome.error for outcome in fleet.provider.act(Verb.DELETE, targets)] == [None] * 5
+    assert fleet.provider.list().observations == ()
+    assert rig.objects() == 0
+    assert not armed.exists(), f"nothing passes {name}"
+
+
+def test_killed_at_random_under_load(fleet: Fleet, rig: ProcessRig) -> None:
+    """Whatever happens, each address has exactly the worker that was asked for last."""
+    rng = random.Random(20261121)
+    over = threading.Event()
+    kills = []
+
+    def killer() -> None:
+        while not over.wait(rng.uniform(0.05, 0.6)):
+            try:
+                pid = rig.supervisor()
+            except HodeiError:
+                continue
+            if pid is not None:
+                kills.append(pid)
+                os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    wanted: set[int] = set()
+    try:
+        until = time.monotonic() + STORM_SECONDS
+        while time.monotonic() < until:
+            keys = rng.sample(range(12), 6)
+            if rng.random() < 0.6:
+                run_until_done(
+                    lambda keys=keys: fleet.provider.create([request(fleet, key) for key in keys]), len(keys)
+                )
+                wanted |= set(keys)
+            else:
+                targets = [fleet.target("storm", key=key, grace=1.0) for key in keys]
+                run_until_done(lambda targets=targets: fleet.provider.act(Verb.DELETE, targets), len(keys))
+                wanted -= set(keys)
+    finally:
+        over.set()
+        thread.join(20)
+    run_until_done(lambda: fleet.provider.create([request(fleet, key) for key in wanted]), len(wanted))
+    assert len(set(kills)) > 3
+    assert {one.address.key for one in fleet.provider.list().observations} == wanted
+    assert rig.objects() == len(wanted)
+
+
+def request(fleet: Fleet, key: int):
+    """Ask for one worker of the storm."""
+    return fleet.request("storm", fleet.rig.shell("sleep 600"), key=key)
+
+
+def run_until_done(call, count: int) -> None:
+    """Repeat a call until all its items are well: a supervisor that dies too often is a retryable error."""
+    for _unused in range(20):
+        try:
+            outcomes = list(call())
+        except HodeiError as error:
+            if error.kind not in (Kind.NETWORK, Kind.TIMEOUT):
+                raise
+            continue
+        errors = [outcome.error for outcome in outcomes if outcome.error]
+        assert len(outcomes) == count
+        if not errors:
+            return
+    raise AssertionError(f"never done: {errors}")
+
+
+def test_workers_live_on_and_are_adopted(fleet: Fleet, rig: ProcessRig) -> None:
+    """The same processes, seen from the disk while nobody watches, and watched again after the next call."""
+    made = fleet.make("adopted", {**rig.shell("sleep 600"), "restart": NEVER})
+    before = rig.processes()
+    kill_supervisor(rig)
+    assert fleet.see("adopted") == made
+    assert rig.supervisor() is None, "to look starts nothing"
+    other = fleet.make("other", rig.shell("sleep 600"))
+    assert set(before) < set(rig.processes())
+    seen = fleet.see("adopted")
+    assert seen is not None
+    assert (seen.state, seen.started_at, seen.etag) == (WorkerState.RUNNING, made.started_at, made.etag)
+    rig.lose(seen)
+    failed = fleet.wait("adopted", WorkerState.FAILED)
+    assert failed.exit_code is None
+    assert "unknown" in failed.reason
+    assert fleet.see("other") == other
+
+
+def test_a_converge_that_changes_nothing_has_them_watched_again(fleet: Fleet, rig: ProcessRig) -> None:
+    """``attend`` starts a supervisor where workers live, and none where there is nothing to watch."""
+    fleet.provider.attend()
+    assert rig.supervisor() is None, "there is nothing to watch"
+    made = fleet.make("unwatched", rig.shell("sleep 600"))
+    kill_supervisor(rig)
+    fleet.provider.attend()
+    assert rig.supervisor() is not None
+    assert fleet.see("unwatched") == made
+
+
+def test_what_ends_in_the_gap(fleet: Fleet, rig: ProcessRig) -> None:
+    """Its exit code is unknown, and the restart policy counts that as a failure."""
+    never = fleet.make("never", {**rig.shell("sleep 600"), "restart": NEVER})
+    again = fleet.make(
+        "again", {**rig.shell("sleep 600"), "restart": {"policy": "on_failure", "backoff": {"initial": 0.05}}}
+    )
+    kill_supervisor(rig)
+    rig.lose(never)
+    rig.lose(again)
+    wait_for(lambda: rig.objects() == 0, "the workers to end")
+    for name in ("never", "again"):
+        seen = fleet.see(name)
+        assert seen is not None
+        assert seen.state is WorkerState.FAILED
+        assert "unknown" in seen.reason
+    fleet.make("waker", rig.shell("sleep 600"))
+    fleet.wait("again", WorkerState.RUNNING)
+    assert fleet.state("never") is WorkerState.FAILED
+    assert fleet.do(Verb.START, "never") is not None
+    assert rig.objects() == 3
+
+
+def test_a_paused_worker_stays_paused_and_a_stop_is_finished(fleet: Fleet, rig: ProcessRig) -> None:
+    """The next supervisor takes up what the last one was about."""
+    fleet.make("paused", rig.shell("sleep 600"))
+    fleet.do(Verb.PAUSE, "paused")
+    fleet.make("stopping", rig.shell("trap '' TERM; while :; do sleep 0.05; done"))
+    thread = threading.Thread(target=lambda: fleet.act(Verb.STOP, "stopping", grace=600.0), daemon=True)
+    thread.start()
+    fleet.wait("stopping", WorkerState.STOPPING)
+    kill_supervisor(rig)
+    assert fleet.state("paused") is WorkerState.PAUSED
+    fleet.make("waker", rig.shell("sleep 600"))
+    assert fleet.state("paused") is WorkerState.PAUSED
+    assert fleet.state("stopping") is WorkerState.STOPPING
+    fleet.do(Verb.RESUME, "paused")
+    assert fleet.state("paused") is WorkerState.RUNNING
+
+
+def test_a_supervisor_that_hangs_is_unknown_never_absent(rig: ProcessRig) -> None:
+    """A stopped supervisor is a timeout with a way out, for a list and for a change."""
+    Fleet(rig).make("there", rig.shell("sleep 600"))
+    hasty = ProcessProvider("local", {"directory": str(rig.place), "timeout": 0.5}, OWNER)
+    pid = pid_of(rig)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for call in (hasty.list, hasty.fingerprint):
+            with pytest.raises(HodeiError) as caught:
+                call()
+            assert caught.value.kind is Kind.TIMEOUT
+            assert caught.value.retryable
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert len(hasty.list().observations) == 1
+
+
+def test_it_leaves_when_nothing_is_left_and_leaves_nothing(fleet: Fleet, rig: ProcessRig) -> None:
+    """No process, no socket, no directory."""
+    fleet.make("last", rig.shell("sleep 600"))
+    fleet.do(Verb.DELETE, "last")
+    wait_for(lambda: not rig.directory.exists(), "the directory to go")
+    assert rig.supervisor() is None
+
+
+def test_it_leaves_what_is_stopped_on_record(fleet: Fleet, rig: ProcessRig) -> None:
+    """A stopped worker needs nobody to watch it, and can be started again."""
+    fleet.make("resting", rig.shell("sleep 600"))
+    fleet.do(Verb.STOP, "resting")
+    wait_for(lambda: rig.supervisor() is None, "the supervisor to leave")
+    assert fleet.state("resting") is WorkerState.STOPPED
+    fleet.do(Verb.START, "resting")
+    assert rig.objects() == 1
+
+
+def test_a_signal_ends_it_without_its_workers(fleet: Fleet, rig: ProcessRig) -> None:
+    """The service manager may stop it: the workers live on."""
+    fleet.make("survivor", rig.shell("sleep 600"))
+    os.kill(pid_of(rig), signal.SIGTERM)
+    wait_for(lambda: rig.supervisor() is None, "the supervisor to leave")
+    assert patient(0.3, lambda: rig.objects() == 1)
+    assert fleet.state("survivor") is WorkerState.RUNNING
+
+
+def test_two_callers_start_one_supervisor(rig: ProcessRig) -> None:
+    """However many want one at the same time."""
+    fleets = [Fleet(rig) for _unused in range(6)]
+    threads = [
+        threading.Thread(target=lambda fleet=fleet, key=key: fleet.make("race", rig.shell("sleep 600"), key=key))
+        for key, fleet in enumerate(fleets)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(fleets[0].provider.list().observations) == 6
+    assert rig.objects() == 6
+    assert len(supervisors(rig)) == 1
+
+
+def supervisors(rig: ProcessRig) -> list[int]:
+    """Return the processes that supervise this directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            ours = entry.name.isdigit() and str(rig.directory).encode() in (entry / "cmdline").read_bytes()
+            if ours and (entry / "comm").read_text() == "hodei-process\n":
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_callers_who_come_as_it_leaves(rig: ProcessRig) -> None:
+    """It lingers for no time at all, and everybody is served all the same."""
+    fleets = [Fleet(rig) for _unused in range(3)]
+    for fleet in fleets:
+        fleet.provider = ProcessProvider("local", {"directory": str(rig.place), "settle": 0.0}, OWNER, linger=0.0)
+    problems: list[BaseException] = []
+
+    def come_and_go(key: int, fleet: Fleet) -> None:
+        try:
+            for _unused in range(12):
+                fleet.make("short", rig.shell("sleep 600"), key=key)
+                fleet.do(Verb.DELETE, "short", key=key, grace=0.5)
+        except BaseException as error:
+            problems.append(error)
+            raise
+
+    threads = [threading.Thread(target=come_and_go, args=item) for item in enumerate(fleets)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(90)
+    assert problems == []
+    assert rig.objects() == 0
+    wait_for(lambda: not rig.directory.exists(), "the directory to go")
+
+
+def test_workers_whose_directory_was_deleted_are_ended(fleet: Fleet, rig: ProcessRig) -> None:
+    """Nobody would ever find them again."""
+    fleet.make("lost", rig.shell("sleep 600"))
+    pid = pid_of(rig)
+    shutil.rmtree(rig.directory)
+    wait_for(lambda: not rig.processes(), "the worker to end")
+    wait_for(lambda: (seen := look(pid)) is None or seen.dead, "the supervisor to leave")
+    assert fleet.provider.list().observations == ()

@@ -1,0 +1,471 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cloud to test the engine against: it keeps the provider port's promises, and breaks a call exactly where a test says so.
+
+``Cloud`` is the world: objects, and a log of every side effect. In memory, or in a file that outlives the processes that use it.
+``ModelProvider`` is the port onto it. Faults are what real providers do: replies get lost, calls break in the middle, lists are
+cut short, requests are throttled, states are unknown or of yesterday, outcomes come twice or in another order.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address, matches, parse_address
+from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Carry, Column, OnChange, Support, cell
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind, Problem
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
+    Capacity,
+    CreateRequest,
+    ExecRequest,
+    ExecResult,
+    Fingerprint,
+    Limits,
+    Listing,
+    LogRequest,
+    LogResult,
+    Observation,
+    Outcome,
+    Target,
+    Verb,
+)
+from ansible_collections.hodei.workers.plugins.module_utils.model.records import Event
+from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Instance
+
+Object = dict[str, Any]
+# ``list`` is a method of the port.
+Problems = list[Problem]
+Events = list[Event]
+
+COLUMN: Column = {
+    "image": Carry(Support.NATIVE, OnChange.REPLACE),
+    "program": Carry(Support.NATIVE, OnChange.REPLACE),
+    "command": Carry(Support.NATIVE, OnChange.REPLACE),
+    "cwd": Carry(Support.NATIVE, OnChange.REPLACE),
+    "ports": Carry(Support.NATIVE, OnChange.REPLACE),
+    "env": Carry(Support.NATIVE, OnChange.UPDATE),
+    "labels": Carry(Support.NATIVE, OnChange.RECORD),
+    "resources": Carry(Support.NATIVE, OnChange.UPDATE),
+    "resources.gpu": Carry(Support.NONE, note="no machine of this cloud has one"),
+    "health": Carry(Support.EMULATED, OnChange.UPDATE),
+    "restart": Carry(Support.IGNORED, OnChange.RECORD, "it restarts nothing"),
+    "network": Carry(Support.NONE, note="all workers share one network"),
+    "log": Carry(Support.NATIVE, OnChange.UPDATE),
+}
+
+#: What the schema's defaults add to every spec says nothing about what a document asked for.
+_RUN_STATE = {
+    Verb.START: (WorkerState.RUNNING, Intent.STARTED),
+    Verb.RESTART: (WorkerState.RUNNING, Intent.STARTED),
+    Verb.RESUME: (WorkerState.RUNNING, Intent.STARTED),
+    Verb.STOP: (WorkerState.STOPPED, Intent.STOPPED),
+    Verb.PAUSE: (WorkerState.PAUSED, Intent.PAUSED),
+}
+_BORN = {Intent.STARTED: WorkerState.RUNNING, Intent.STOPPED: WorkerState.STOPPED, Intent.PAUSED: WorkerState.PAUSED}
+
+#: What can go wrong with one object of a call.
+BEFORE = ("refuse", "throttle", "break_call", "bug")
+AFTER = ("lose_reply", "break_after", "silent", "twice", "unready", "starting", "liar")
+#: What can go wrong with a list.
+LISTING = ("partial", "broken_list", "unknown", "stale")
+ITEM_FAULTS = BEFORE + AFTER
+
+
+@dataclass
+class Fault:
+    """What shall go wrong: ``kind`` at ``verb`` (``*``: any) of addresses that ``pattern`` matches, ``times`` times."""
+
+    verb: str
+    kind: str
+    pattern: str = "*"
+    times: int = 1
+    detail: str = ""
+
+
+@dataclass
+class Gauge:
+    """How many calls run now, and how many ran at the same time at the most."""
+
+    now: int = 0
+    peak: int = 0
+    total: int = 0
+
+    def enter(self) -> None:
+        self.now += 1
+        self.total += 1
+        self.peak = max(self.peak, self.now)
+
+
+class Cloud:
+    """All objects of all providers. With a ``path`` they live in that file and survive the death of a process."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._data: dict[str, Any] = {"objects": {}, "log": [], "sequence": 0}
+        self.faults: list[Fault] = []
+        self.gauges: dict[str, Gauge] = {}
+        self.now = 1_700_000_000.0
+        if path is not None and not path.exists():
+            path.write_text(json.dumps(self._data))
+
+    # ---- the world ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def change(self) -> Iterator[dict[str, Any]]:
+        """Change the world in one step that happens wholly or not at all."""
+        with self._lock, self._locked_file():
+            data = self._load()
+            yield data
+            if self._path is not None:
+                temporary = self._path.with_suffix(f".{os.getpid()}")
+                temporary.write_text(json.dumps(data))
+                temporary.replace(self._path)
+
+    def objects(self, provider: str | None = None) -> list[Object]:
+        """Return copies of all objects, oldest first."""
+        with self._lock, self._locked_file():
+            found = list(self._load()["objects"].values())
+        found = [json.loads(json.dumps(one)) for one in found if provider in (None, one["provider"])]
+        return sorted(found, key=lambda one: int(one["sequence"]))
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return every side effect that happened, in order."""
+        with self._lock, self._locked_file():
+            return list(self._load()["log"])
+
+    def get(self, address: str, generation: int | None = None) -> Object:
+        """Return the newest object of an address; KeyError when there is none."""
+        wanted = str(parse_address(address))
+        found = [one for one in self.objects() if one["address"] == wanted and generation in (None, one["generation"])]
+        if not found:
+            raise KeyError(address)
+        return max(found, key=lambda one: int(one["generation"]))
+
+    def alter(self, address: str, generation: int | None = None, **fields: Any) -> None:
+        """Do something to an object behind everybody's back, as ``etag`` and all see it."""
+        name = self.get(address, generation)["name"]
+        with self.change() as data:
+            data["objects"][name].update(fields)
+            if not fields.keys() <= {"state", "reason", "exit_code", "started_at"}:
+                data["objects"][name]["version"] += 1
+
+    def remove(self, address: str) -> None:
+        """Let an object vanish."""
+        name = self.get(address)["name"]
+        with self.change() as data:
+            del data["objects"][name]
+
+    # ---- faults ------------------------------------------------------------------------------------------------
+
+    def fail(self, verb: str, kind: str, pattern: str = "*", times: int = 1, detail: str = "") -> None:
+        """Let something go wrong from now on."""
+        self.faults.append(Fault(verb, kind, pattern, times, detail))
+
+    def fault(self, verb: str, address: Address | None, kinds: Sequence[str]) -> Fault | None:
+        """Use up the first fault that is meant for this."""
+        with self._lock:
+            for fault in self.faults:
+                if fault.times < 1 or fault.kind not in kinds or fault.verb not in ("*", verb):
+                    continue
+                if address is not None and not matches(fault.pattern, address):
+                    continue
+                fault.times -= 1
+                return fault
+        return None
+
+    @contextmanager
+    def gauge(self, name: str) -> Iterator[None]:
+        """Count a call of a provider, and of all providers under ``*``."""
+        with self._lock:
+            both = [self.gauges.setdefault(one, Gauge()) for one in (name, "*")]
+            for one in both:
+                one.enter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                for one in both:
+                    one.now -= 1
+
+    def _load(self) -> dict[str, Any]:
+        if self._path is not None:
+            self._data = json.loads(self._path.read_text())
+        return self._data
+
+    @contextmanager
+    def _locked_file(self) -> Iterator[None]:
+        if self._path is None:
+            yield
+            return
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+class ModelProvider:
+    """The provider port onto a model cloud, for one owner."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        name: str = "cloud",
+        owner: str = "tests",
+        *,
+        limits: Limits | None = None,
+        column: Column | None = None,
+        delay: float = 0.0,
+        reorder: bool = False,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self.cloud = cloud
+        self.name = name
+        self.owner = owner
+        self.limits = limits or Limits(bulk=10, parallel=4)
+        self.column = COLUMN if column is None else column
+        self.delay = delay
+        self.reorder = reorder
+        self.problems = list(problems)
+        self.largest_call = 0
+
+    # ---- looking -----------------------------------------------------------------------------------------------
+
+    def fingerprint(self) -> Fingerprint:
+        if self.cloud.fault("fingerprint", None, ("refuse",)):
+            raise HodeiError(Kind.NETWORK, f"no answer from {self.name}")
+        return Fingerprint("model", "1", self.column, self.limits)
+
+    def validate(self, instances: Sequence[Instance]) -> Problems:
+        return self.problems
+
+    def list(self) -> Listing:
+        if self.cloud.fault(f"list:{self.name}", None, ("broken_list",)) or self.cloud.fault(
+            "list", None, ("broken_list",)
+        ):
+            raise HodeiError(Kind.TIMEOUT, f"{self.name} did not answer within 30 s")
+        found = []
+        complete = True
+        for one in self.cloud.objects(self.name):
+            if one["owner"] != self.owner:
+                continue
+            fault = self.cloud.fault("list", parse_address(one["address"]), ("partial", "unknown", "stale"))
+            kind = fault.kind if fault else ""
+            if kind == "partial":
+                complete = False
+            elif kind == "unknown":
+                found.append(replace(self._observation(one), state=WorkerState.UNKNOWN, reason="403 from the cloud"))
+            elif kind == "stale":
+                found.append(replace(self._observation(one), state=WorkerState(one["state_before"])))
+            else:
+                found.append(self._observation(one))
+        problem = None if complete else HodeiError(Kind.NETWORK, f"{self.name} cut its list short")
+        return Listing(tuple(found), complete=complete, problem=problem)
+
+    # ---- doing -------------------------------------------------------------------------------------------------
+
+    def create(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
+        return self._each("create", requests, self._create)
+
+    def update(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
+        return self._each("update", requests, self._update)
+
+    def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
+        return self._each(verb.value, targets, lambda target: self._act(verb, target))
+
+    def exec(self, request: ExecRequest) -> ExecResult:
+        return ExecResult(0, b"", b"")
+
+    def logs(self, request: LogRequest) -> LogResult:
+        return LogResult(b"")
+
+    def events(self, target: Target, limit: int) -> Events:
+        return []
+
+    def capacity(self) -> Capacity:
+        return Capacity(workers=len(self.cloud.objects(self.name)))
+
+    def attend(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def _each(self, verb: str, items: Sequence[Any], do: Any) -> Iterator[Outcome]:
+        assert len(items) <= max(1, self.limits.bulk), "the engine keeps to the bulk limit"
+        self.largest_call = max(self.largest_call, len(items))
+        with self.cloud.gauge(self.name):
+            if self.delay:
+                time.sleep(self.delay)
+            for item in reversed(items) if self.reorder else items:
+                yield from self._one(verb, item, do)
+
+    def _one(self, verb: str, item: Any, do: Any) -> Iterator[Outcome]:
+        key = (item.address, item.generation)
+        fault = self.cloud.fault(verb, item.address, ITEM_FAULTS)
+        kind = fault.kind if fault else ""
+        if kind == "refuse":
+            yield Outcome(*key, error=HodeiError(Kind.PROVIDER_SPECIFIC, "the cloud does not want to"))
+            return
+        if kind == "throttle":
+            yield Outcome(*key, error=HodeiError(Kind.RESOURCE_EXHAUSTED, "too many requests", retry_after=1.0))
+            return
+        if kind == "break_call":
+            raise HodeiError(Kind.NETWORK, "the connection broke")
+        if kind == "bug":
+            raise RuntimeError(f"boom with {fault.detail if fault else ''}")
+        outcome = do(item)
+        if kind in ("unready", "starting") and outcome.observation is not None:
+            outcome = self._half_made(outcome.observation, kind)
+        if kind == "liar" and outcome.observation is not None:
+            outcome = replace(outcome, observation=replace(outcome.observation, spec_digest="0" * 32))
+        if kind == "lose_reply":
+            yield Outcome(*key, error=HodeiError(Kind.TIMEOUT, "no reply within 30 s"))
+        elif kind == "break_after":
+            raise HodeiError(Kind.NETWORK, "the connection broke")
+        elif kind != "silent":
+            yield outcome
+        if kind == "twice":
+            yield Outcome(*key, error=HodeiError(Kind.INTERNAL, "the same again, and a lie"))
+
+    def _half_made(self, seen: Observation, kind: str) -> Outcome:
+        """The object is there, but it never became ready; or the call was over before it did."""
+        state = WorkerState.FAILED if kind == "unready" else WorkerState.STARTING
+        with self.cloud.change() as data:
+            data["objects"][self._name(seen.address, seen.generation)]["state"] = state.value
+        error = HodeiError(Kind.TIMEOUT, f"it is {state.value} after 30 s")
+        return Outcome(seen.address, seen.generation, replace(seen, state=state), error)
+
+    def _create(self, request: CreateRequest) -> Outcome:
+        name = self._name(request.address, request.generation)
+        with self.cloud.change() as data:
+            there = data["objects"].get(name)
+            if there is not None and there["digest"] != request.digest:
+                error = HodeiError(Kind.CONFLICT, f"there is another {name}")
+                return Outcome(request.address, request.generation, error=error)
+            if there is None:
+                data["sequence"] += 1
+                there = self._born(request, name, data["sequence"])
+                data["objects"][name] = there
+                self._note(data, "create", there, request.operation)
+            elif there["state"] in ("creating", "starting"):
+                there["state"] = _BORN[request.intent].value
+            return Outcome(request.address, request.generation, self._observation(there))
+
+    def _born(self, request: CreateRequest, name: str, sequence: int) -> Object:
+        state = _BORN[request.intent].value
+        return {
+            "name": name,
+            "provider": self.name,
+            "owner": request.labels.owner,
+            "lineage": request.labels.lineage,
+            "key_id": request.labels.key_id,
+            "address": str(request.address),
+            "generation": request.generation,
+            "operation": request.operation,
+            "digest": request.digest,
+            "spec": json.loads(json.dumps(request.spec)),
+            "protected": request.lifecycle.prevent_destroy,
+            "intent": request.intent.value,
+            "state": state,
+            "state_before": "starting",
+            "reason": "",
+            "exit_code": None,
+            "started_at": self.cloud.now,
+            "external_id": f"i-{sequence}",
+            "sequence": sequence,
+            "version": 1,
+            "drift": {},
+        }
+
+    def _update(self, request: CreateRequest) -> Outcome:
+        with self.cloud.change() as data:
+            there = data["objects"].get(self._name(request.address, request.generation))
+            refused = self._refused(there, request.address, request.generation, request.etag)
+            if refused:
+                return refused
+            if there["lineage"] not in (request.labels.lineage, request.adopt_from):
+                error = HodeiError(Kind.CONFLICT, "it belongs to somebody else")
+                return Outcome(request.address, request.generation, error=error)
+            if request.digest != there["digest"]:
+                self._may_update(there["spec"], request)
+                there |= {"digest": request.digest, "spec": json.loads(json.dumps(request.spec))}
+            there["drift"] = {path: value for path, value in there["drift"].items() if path not in request.drifted}
+            there |= {"protected": request.lifecycle.prevent_destroy, "operation": request.operation}
+            there |= {"lineage": request.labels.lineage, "key_id": request.labels.key_id}
+            there["version"] += 1
+            self._note(data, "update", there, request.operation)
+            return Outcome(request.address, request.generation, self._observation(there))
+
+    def _may_update(self, before: Mapping[str, Any], request: CreateRequest) -> None:
+        for name in {*before, *request.spec}:
+            if before.get(name) != request.spec.get(name):
+                assert cell(self.column, name).on_change is not OnChange.REPLACE, f"{name} cannot be updated in place"
+
+    def _act(self, verb: Verb, target: Target) -> Outcome:
+        key = (target.address, target.generation)
+        name = self._name(*key)
+        with self.cloud.change() as data:
+            there = data["objects"].get(name)
+            if there is None and verb is Verb.DELETE:
+                return Outcome(*key)
+            refused = self._refused(there, *key, target.etag)
+            if refused:
+                return refused
+            self._note(data, verb.value, there, "")
+            if verb is Verb.DELETE:
+                del data["objects"][name]
+                return Outcome(*key)
+            state, intent = _RUN_STATE[verb]
+            there["version"] += there["intent"] != intent.value
+            there |= {"state_before": there["state"], "state": state.value, "intent": intent.value, "reason": ""}
+            if verb in (Verb.START, Verb.RESTART):
+                there["started_at"] = self.cloud.now
+            return Outcome(*key, observation=self._observation(there))
+
+    def _refused(self, there: Object | None, address: Address, generation: int, etag: str) -> Outcome | None:
+        if there is None:
+            return Outcome(address, generation, error=HodeiError(Kind.NOT_FOUND, f"there is no {address}"))
+        if etag and etag != self._etag(there):
+            return Outcome(address, generation, error=HodeiError(Kind.CONFLICT, "somebody changed it meanwhile"))
+        return None
+
+    def _name(self, address: Address, generation: int) -> str:
+        """The deterministic name of an object, as every provider forms one."""
+        return f"{self.name}/{self.owner}/{address}#{generation}"
+
+    def _etag(self, there: Object) -> str:
+        return f"{there['external_id']}.{there['version']}"
+
+    def _note(self, data: dict[str, Any], verb: str, there: Object, operation: str) -> None:
+        wanted = ("provider", "address", "generation", "lineage", "protected")
+        data["log"].append({"verb": verb, "operation": operation, **{name: there[name] for name in wanted}})
+
+    def _observation(self, there: Object) -> Observation:
+        return Observation(
+            address=parse_address(there["address"]),
+            generation=there["generation"],
+            lineage=there["lineage"],
+            state=WorkerState(there["state"]),
+            external_id=there["external_id"],
+            spec_digest=there["digest"],
+            etag=self._etag(there),
+            operation=there["operation"],
+            key_id=there["key_id"],
+            intent=Intent(there["intent"]),
+            protected=there["protected"],
+            reason=there["reason"],
+            exit_code=there["exit_code"],
+            started_at=there["started_at"],
+            drift=there["drift"],
+        )

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every format accepts what it should, refuses what it should not, and its published pattern says the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.formats import FORMATS, accepts
+from ansible_collections.hodei.workers.tests.support.schema_values import GOOD
+
+BAD: dict[str, list[Any]] = {
+    "duration": ["30 s", "x", -1],
+    "positive_duration": ["0s", 0],
+    "size": ["512Mb", "x"],
+    "cpu": ["50%", 0],
+    "text": ["a\0b"],
+    "name": ["A", "", "-a", "a" * 64, "a\n"],
+    "address": ["A", "a[b]", "worker."],
+    "port_name": ["80", "HTTP", "-a", "x" * 16],
+    "mode": ["888", "rw", "00644"],
+    "env_name": ["1A", "A=b", ""],
+    "label_name": ["hodei.owner", "a b", ""],
+    "user": ["a b", "a:b:c", ""],
+    "image": ["X Y", "-a", ""],
+    "cidr": ["10.2.0.1/16", "host", "10.0.0.0/33"],
+    "host": ["a b", "-a", ""],
+    "capability": ["NET ADMIN", "1"],
+    "uuid": ["abc"],
+    "restart_policy": ["sometimes"],
+    "all_word": ["some"],
+    "index": ["01", "x", "-1"],
+    "ulimit_name": ["NOFILE", ""],
+    "absolute_path": ["a/b", ""],
+    "url": ["host:80", "http://a b"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
+def test_a_format_accepts(name: str, value: Any) -> None:
+    assert accepts(name)(value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_format_refuses(name: str, value: Any) -> None:
+    assert not accepts(name)(value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
+def test_the_published_pattern_accepts_what_the_format_does(name: str, value: Any) -> None:
+    pattern = FORMATS[name].pattern
+    assert not pattern or not isinstance(value, str) or re.fullmatch(pattern, value)
+
+
+def test_every_format_has_examples_of_both_kinds() -> None:
+    assert set(BAD) == set(FORMATS)
+    assert set(FORMATS) - set(GOOD) == {"absolute_path", "url"}
+
+
+@pytest.mark.parametrize("value", [None, True, [], {}])
+def test_a_format_says_nothing_of_other_types(value: Any) -> None:
+    assert all(accepts(name)(value) for name in FORMATS)

@@ -1,0 +1,515 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fleet and its workers, inside the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor import procfs, record
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.cgroup import find
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.record import Record
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import RefusedError
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.worker import Worker
+from ansible_collections.hodei.workers.tests.unit.plugins.module_utils.providers.process.supervisor.conftest import (
+    Inside,
+    draft,
+    target,
+)
+
+Run = Callable[..., None]
+HEALTH: dict[str, Any] = {"interval": 0.1, "timeout": 2.0, "failures": 2, "successes": 1, "start_period": 0.0}
+ON_FAILURE = {"policy": "on_failure", "max_retries": 3, "initial": 0.05, "max": 0.2}
+
+
+def worker(made: Inside, name: str) -> Worker:
+    """Return a worker."""
+    found = made.fleet.find(name, None, 1)
+    assert found is not None
+    return found
+
+
+async def until(made: Inside, name: str, state: str) -> Record:
+    """Wait until a worker is in a state."""
+    while worker(made, name).record.state != state:
+        await asyncio.sleep(0.01)
+    return worker(made, name).record
+
+
+def log(made: Inside, name: str) -> str:
+    """Return what a worker has written."""
+    return (made.path / "logs" / f"{name}.1.log").read_text()
+
+
+async def written(made: Inside, name: str, text: str) -> str:
+    """Wait until a worker has written something."""
+    while text not in log(made, name):
+        await asyncio.sleep(0.01)
+    return log(made, name)
+
+
+def test_a_life(inside: Run) -> None:
+    """Created, paused, resumed, restarted, stopped, started, deleted."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w"))
+        first = worker(made, "w").record.pid
+        for verb, state in (
+            ("pause", "paused"), ("pause", "paused"), ("resume", "running"), ("resume", "running"), ("pause", "paused"),
+            ("start", "running"), ("restart", "running"), ("stop", "stopped"), ("stop", "stopped"), ("restart", "running"),
+            ("start", "running"),
+        ):  # fmt: skip
+            await made.fleet.act(verb, target("w"))
+            assert worker(made, "w").record.state == state, verb
+        assert worker(made, "w").record.pid != first
+        assert made.fleet.busy
+        assert [row[0] for row in made.fleet.rows()] == ["w.1"]
+        await made.fleet.act("delete", target("w"))
+        assert made.fleet.rows() == []
+        assert not made.fleet.busy
+        assert sorted(path.name for path in made.path.rglob("w*")) == ["workers"]
+
+    inside(scenario)
+
+
+def test_what_it_finds_in_its_environment(inside: Run) -> None:
+    """What the document names, expanded, PATH, HOME and our own names; nothing of ours leaks in."""
+
+    async def scenario(made: Inside) -> None:
+        spec = draft(
+            "w", "/bin/sh", "-c", "env; echo arg=$(URL); ulimit -n; pwd",
+            env={"URL": "http://localhost:$(HODEI_PORT_WEB_UI)/$(WORKER_NAME)"},
+            ports=[{"name": "web-ui", "host": 0, "protocol": "tcp"}],
+            volumes=[{"name": "data", "path": "var/data", "type": "empty", "source": "", "mode": 0o700}],
+        )  # fmt: skip
+        os.environ["LEAK"] = "leak"
+        await made.fleet.create(spec)
+        record = await until(made, "w", "completed")
+        port = record.ports["web-ui"]
+        lines = log(made, "w").splitlines()
+        assert 20000 <= port <= 29999
+        assert f"arg=http://localhost:{port}/w" in lines
+        env = dict(line.split("=", 1) for line in lines if "=" in line)
+        home = str(made.path / "workers" / "w.1")
+        assert {"LEAK", "SHELL"}.isdisjoint(env)
+        assert (env["HOME"], env["WORKER_ID"], env["WORKER_INDEX"]) == (home, "w", "0")
+        assert (env["HODEI_SECRETS_DIR"], env["HODEI_VOLUME_DATA"]) == (f"{home}/secrets", f"{home}/var/data")
+        assert (Path(home) / "var" / "data").stat().st_mode & 0o777 == 0o700
+        assert lines[-2:] == ["256", home]
+
+    inside(scenario)
+
+
+def test_volumes_that_outlive_the_worker(inside: Run, tmp_path: Path) -> None:
+    """A named one is the owner's, a host one is where it always was; the links go with the worker."""
+    (tmp_path / "host").mkdir()
+
+    async def scenario(made: Inside) -> None:
+        volumes = [
+            {"name": "n", "path": "named", "type": "named", "source": "cache", "mode": 0o755},
+            {"name": "h", "path": "deep/host", "type": "host", "source": str(tmp_path / "host"), "mode": 0o755},
+        ]
+        await made.fleet.create(draft("w", "/bin/sh", "-c", "touch named/a deep/host/b; sleep 600", volumes=volumes))
+        while not (tmp_path / "host" / "b").exists():
+            await asyncio.sleep(0.01)
+        await made.fleet.act("restart", target("w", grace=0.0))
+        await made.fleet.act("delete", target("w"))
+        assert (made.path / "volumes" / "cache" / "a").exists()
+        assert (tmp_path / "host" / "b").exists()
+
+    inside(scenario)
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "kind", "words"),
+    [
+        (("/nowhere/x",), {}, "not_found", "/nowhere/x"),
+        (("no-such-program",), {}, "not_found", "PATH"),
+        (("/etc/passwd",), {}, "authorization", "permission denied"),
+        (("/tmp",), {}, "authorization", "permission denied"),
+        (("/bin/true",), {"cwd": "/no/where"}, "configuration", "/no/where"),
+        (("/bin/true",), {"cwd": "/etc/passwd"}, "authorization", "/etc/passwd"),
+        (("/bin/true",), {"user": "no-such-user"}, "configuration", "no-such-user"),
+        (("/bin/true",), {"drop_capabilities": ["FLY"]}, "configuration", "FLY"),
+        (("/bin/sh", "-c", "echo why; exit 9"), {}, "provider_specific", "exited with code 9; its last output: why"),
+    ],
+)  # fmt: skip
+def test_what_cannot_start(inside: Run, command: tuple[str, ...], more: dict[str, Any], kind: str, words: str) -> None:
+    """Is failed with its cause in words, and can be deleted."""
+    if "drop_capabilities" in more and os.geteuid() != 0:
+        pytest.skip("only root has capabilities to drop")
+
+    async def scenario(made: Inside) -> None:
+        with pytest.raises(RefusedError) as caught:
+            await made.fleet.create(draft("w", *command, settle=20.0, **more))
+        assert caught.value.kind == kind
+        assert words in caught.value.message
+        record = worker(made, "w").record
+        assert record.state == "failed"
+        assert words in record.reason
+        with pytest.raises(RefusedError, match=re.escape(words)):
+            await made.fleet.create(draft("w", *command, settle=20.0, **more))
+        await made.fleet.act("stop", target("w"))
+        assert worker(made, "w").record.state == "stopped"
+
+    inside(scenario)
+
+
+def test_programs_that_are_not_quite_there(inside: Run, tmp_path: Path) -> None:
+    """A script whose interpreter is missing, and one that is none."""
+    for name, text in (("orphan", "#!/nowhere/interpreter\n"), ("noise", "\x7fnoise")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+
+    async def scenario(made: Inside) -> None:
+        for name, words in (("orphan", "interpreter"), ("noise", "not executable code")):
+            with pytest.raises(RefusedError, match=words):
+                await made.fleet.create(draft(name, str(tmp_path / name)))
+
+    inside(scenario)
+
+
+def test_a_volume_behind_a_link_and_a_ulimit_that_is_too_high(inside: Run) -> None:
+    """Refused in words."""
+
+    async def scenario(made: Inside) -> None:
+        own = made.path / "workers" / "w.1"
+        own.mkdir()
+        (own / "data").symlink_to("/tmp")
+        volumes = [{"name": "v", "path": "data/x", "type": "empty", "source": "", "mode": 0o755}]
+        with pytest.raises(RefusedError, match="own directory"):
+            await made.fleet.create(draft("w", "/bin/true", volumes=volumes))
+        with pytest.raises(RefusedError, match="ulimit"):
+            await made.fleet.create(draft("u", "/bin/true", ulimits={"nofile": [10, 5]}))
+
+    inside(scenario)
+
+
+def test_ulimits_and_capabilities(inside: Run) -> None:
+    """As the document says."""
+
+    async def scenario(made: Inside) -> None:
+        script = "ulimit -n; ulimit -Hn; grep CapBnd /proc/self/status; grep NoNewPrivs /proc/self/status"
+        more = {"ulimits": {"nofile": [100, 200]}, "drop_capabilities": ["ALL"], "no_new_privileges": False}
+        await made.fleet.create(draft("w", "/bin/sh", "-c", script, **more))
+        await until(made, "w", "completed")
+        lines = log(made, "w").splitlines()
+        assert lines[:2] == ["100", "200"]
+        if os.geteuid() == 0:
+            assert lines[2] == "CapBnd:\t0000000000000000"
+        assert lines[3] == "NoNewPrivs:\t0"
+
+    inside(scenario)
+
+
+def test_restarts_are_counted_and_given_up(inside: Run) -> None:
+    """With a pause before each."""
+
+    async def scenario(made: Inside) -> None:
+        with pytest.raises(RefusedError, match="code 4"):
+            await made.fleet.create(
+                draft("w", "/bin/sh", "-c", "exit 4", restart={**ON_FAILURE, "max_retries": 2}, settle=20.0)
+            )
+        record = await until(made, "w", "failed")
+        assert (record.restarts, record.exit_code) == (2, 4)
+        assert "given up after 2 restarts" in record.reason
+
+    inside(scenario)
+
+
+def test_a_start_ends_a_back_off_and_so_does_a_stop(inside: Run) -> None:
+    """At once."""
+
+    async def scenario(made: Inside) -> None:
+        slow = {**ON_FAILURE, "initial": 60.0, "max": 60.0}
+        script = "test -e ok && sleep 600; touch ok; sleep 0.1; exit 4"
+        await made.fleet.create(draft("w", "/bin/sh", "-c", script, restart=slow))
+        await until(made, "w", "recovering")
+        await made.fleet.act("start", target("w"))
+        assert worker(made, "w").record.state == "running"
+        with pytest.raises(RefusedError):
+            await made.fleet.create(draft("x", "/bin/sh", "-c", "exit 4", restart=slow, settle=20.0))
+        assert worker(made, "x").record.state == "recovering"
+        await made.fleet.act("stop", target("x"))
+        assert worker(made, "x").record.state == "stopped"
+
+    inside(scenario)
+
+
+def test_health_by_port_name(inside: Run) -> None:
+    """A probe asks the port that the worker got."""
+
+    async def scenario(made: Inside) -> None:
+        code = "import os,socket; s=socket.create_server(('127.0.0.1',int(os.environ['HODEI_PORT_WEB'])))\nwhile 1: s.accept()"
+        await made.fleet.create(
+            draft(
+                "w", os.path.realpath("/usr/bin/python3"), "-c", code,
+                ports=[{"name": "web", "host": 0, "protocol": "tcp"}],
+                health={**HEALTH, "start_period": 20.0, "tcp": {"host": "127.0.0.1", "port": "web"}},
+            )
+        )  # fmt: skip
+        record = worker(made, "w").record
+        assert record.state == "running"
+        with socket.create_connection(("127.0.0.1", record.ports["web"]), 5):
+            pass
+
+    inside(scenario)
+
+
+def test_health_of_a_worker_whose_check_fails_later(inside: Run) -> None:
+    """Degraded; restarted where the policy says so."""
+
+    async def scenario(made: Inside) -> None:
+        check = {**HEALTH, "start_period": 20.0, "command": ["/bin/sh", "-c", "test -e ok"]}
+        script = "touch ok; sleep 0.5; test -e once && sleep 600; touch once; rm ok; sleep 600"
+        await made.fleet.create(draft("w", "/bin/sh", "-c", script, health=check, restart=ON_FAILURE))
+        while worker(made, "w").record.restarts == 0:
+            await asyncio.sleep(0.01)
+        await until(made, "w", "running")
+
+    inside(scenario)
+
+
+def test_a_probe_that_hangs_is_killed(inside: Run) -> None:
+    """With what it started."""
+
+    async def scenario(made: Inside) -> None:
+        check = {**HEALTH, "timeout": 0.2, "command": ["/bin/sh", "-c", "sleep 601 & sleep 601"]}
+        with pytest.raises(RefusedError, match="took over"):
+            await made.fleet.create(draft("w", health=check))
+        await made.fleet.act("stop", target("w"))
+        left = [pid for pid in procfs.snapshot() if b"sleep\x00601" in cmdline(pid)]
+        assert left == []
+
+    inside(scenario)
+
+
+def cmdline(pid: int) -> bytes:
+    """Return the command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_memory_is_sampled_where_no_cgroup_enforces_it(inside: Run) -> None:
+    """The tree counts, not only its head; the reason is told."""
+    script = "sh -c 'x=$(head -c 60000000 /dev/zero | tr \"\\0\" x); sleep 600' & wait"
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("big", "/bin/sh", "-c", script, limits={"memory": 30 << 20}))
+        await made.fleet.create(draft("small", "/bin/sh", "-c", "sleep 600 & wait", limits={"memory": 30 << 20}))
+        while worker(made, "big").record.state == "running":
+            made.fleet.tick()
+            await asyncio.sleep(0.05)
+        record = worker(made, "big").record
+        assert (record.state, record.reason.partition(";")[0]) == ("failed", "memory limit of 30 MiB exceeded")
+        assert worker(made, "small").record.state == "running"
+
+    inside(scenario)
+
+
+def test_a_limit_by_the_kernel(inside: Run) -> None:
+    """Where we may make groups."""
+    place = find()
+    if "memory" not in place.carries:
+        pytest.skip("no cgroup with a memory controller is ours to write")
+    script = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 600"
+
+    async def scenario(made: Inside) -> None:
+        spec = draft("w", "/bin/sh", "-c", script, limits={"memory": 30 << 20})
+        with pytest.raises(RefusedError, match="memory limit"):
+            await made.fleet.create({**spec, "spec": {**spec["spec"], "settle": 20.0}})
+        assert worker(made, "w").record.reason.startswith("memory limit of 30 MiB exceeded")
+        made.world.groups.close()
+
+    inside(scenario, place)
+
+
+def test_time_to_live(inside: Run) -> None:
+    """Over a restart of the worker itself, from its first start."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w", ttl=0.6))
+        began = worker(made, "w").record.ttl_from
+        assert began is not None
+        await made.fleet.act("restart", target("w", grace=0.5))
+        record = await until(made, "w", "stopped")
+        assert procfs.boottime() - began >= 0.6
+        assert "time to live of 0.6 s" in record.reason
+        assert record.intent == "started"
+        await made.fleet.act("start", target("w"))
+        assert worker(made, "w").record.state == "running"
+        # The time to live may be taken away from a worker that lives.
+        await made.fleet.update(draft("w", ttl=None), "", "")
+        await asyncio.sleep(0.8)
+        assert worker(made, "w").record.state == "running"
+
+    inside(scenario)
+
+
+def test_update(inside: Run) -> None:
+    """Another health check for the same process; a stranger's and an outdated request are refused."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w"))
+        pid, etag = worker(made, "w").record.pid, worker(made, "w").record.etag
+        failing = {**HEALTH, "command": ["/bin/false"]}
+        await made.fleet.update(draft("w", digest="e", health=failing, labels={"a": "b"}), etag, "")
+        record = await until(made, "w", "degraded")
+        assert (record.pid, record.digest, record.labels) == (pid, "e", {"a": "b"})
+        for request, kind in (
+            ((draft("w"), etag, ""), "conflict"),
+            ((draft("w", lineage="m"), "", ""), "conflict"),
+            ((draft("x"), "", ""), "not_found"),
+        ):
+            with pytest.raises(RefusedError) as caught:
+                await made.fleet.update(*request)
+            assert caught.value.kind == kind
+        await made.fleet.update(draft("w", lineage="m", digest="e"), "", "l")
+        assert worker(made, "w").record.lineage == "m"
+
+    inside(scenario)
+
+
+@pytest.mark.parametrize("more", [{"lineage": "m"}, {"provider": "other"}, {"digest": "e"}])
+def test_somebody_elses_name(inside: Run, more: dict[str, str]) -> None:
+    """Is a conflict."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w"))
+        with pytest.raises(RefusedError) as caught:
+            await made.fleet.create(draft("w", **more))
+        assert caught.value.kind == "conflict"
+
+    inside(scenario)
+
+
+def abandon(made: Inside) -> None:
+    """Forget a fleet as a supervisor that is killed does; its workers live on."""
+    for one in made.fleet.workers.values():
+        for task in (one._life, one._watch, one._ending):
+            if task is not None:
+                task.cancel()
+        for timer in one._timers:
+            timer.cancel()
+    made.fleet.workers.clear()
+    made.world.children.clear()
+
+
+def test_taking_over(inside: Run) -> None:
+    """The living are adopted, what ended in between is judged, what was being done is finished."""
+
+    async def first(made: Inside) -> None:
+        for name, more in (
+            ("lives", {}), ("gone", {}), ("again", {"restart": ON_FAILURE}), ("stopping", {}), ("paused", {}),
+            ("rebooted", {}), ("early", {}), ("late", {}), ("backing", {"restart": ON_FAILURE}),
+        ):  # fmt: skip
+            await made.fleet.create(draft(name, **more))
+        await made.fleet.act("pause", target("paused"))
+        await made.fleet.create(draft("done", intent="stopped"))
+        killed = [worker(made, name).record.pid for name in ("gone", "again", "backing", "rebooted", "late")]
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        # What is being killed still shows its environment for a moment, and would be taken for alive.
+        # Waited for without the loop, whose turn would let the fleet notice.
+        while any(procfs.environment(pid) for pid in killed):
+            time.sleep(0.01)
+        changes: dict[str, dict[str, Any]] = {
+            "stopping": {"intent": "stopped", "state": "stopping"}, "rebooted": {"boot": "another"},
+            "early": {"state": "creating"}, "late": {"state": "creating"}, "backing": {"state": "recovering", "pid": 0},
+            "gone": {}, "again": {},
+        }  # fmt: skip
+        kept = {one.record.name: one.record for one in made.fleet.workers.values()}
+        abandon(made)
+        for name, change in changes.items():
+            for field, value in change.items():
+                setattr(kept[name], field, value)
+            record.save(kept[name], made.world.directories.records)
+        (made.path / "records" / "torn.1.json").write_bytes(bytes(5000))
+        (made.path / "records" / "odd.1.json").write_bytes(b"{".ljust(5000))
+        old = Path(made.path / "records" / "old.1.json")
+        old.write_bytes(b"{".ljust(5000))
+        os.utime(old, (1.0, 1.0))
+
+    async def second(made: Inside) -> None:
+        for name, state in (
+            ("lives", "running"), ("gone", "failed"), ("again", "running"), ("stopping", "stopped"), ("paused", "paused"),
+            ("rebooted", "failed"), ("early", "running"), ("late", "running"), ("backing", "running"), ("done", "stopped"),
+        ):  # fmt: skip
+            await until(made, name, state)
+        assert worker(made, "rebooted").record.reason.startswith("the machine was rebooted")
+        await made.fleet.act("resume", target("paused"))
+        await made.fleet.act("start", target("rebooted"))
+        left = {path.name for path in (made.path / "records").glob("o*")} | {
+            path.name for path in (made.path / "records").glob("t*")
+        }
+        assert left == {"odd.1.json"}
+
+    async def keep(made: Inside) -> None:
+        await first(made)
+
+    inside(keep)
+    inside(second)
+
+
+def test_a_full_disk(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that cannot be recorded is not made; one that lives has its record written when there is room again."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("before"))
+        write = os.pwrite
+
+        def full(*_unused: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        with pytest.raises(RefusedError) as caught:
+            await made.fleet.create(draft("w", ports=[{"name": "web", "host": 0, "protocol": "tcp"}]))
+        assert caught.value.kind == "resource_exhausted"
+        assert made.fleet.find("w", None, 1) is None
+        await made.fleet.act("pause", target("before"))
+        monkeypatch.setattr(os, "pwrite", write)
+        assert worker(made, "before").unsaved
+        made.fleet.tick()
+        assert not worker(made, "before").unsaved
+
+    inside(scenario)
+
+
+def test_the_forker_is_replaced_when_it_dies(inside: Run) -> None:
+    """The next start goes through another."""
+
+    async def scenario(made: Inside) -> None:
+        os.kill(made.world.forker.pid, signal.SIGKILL)
+        await asyncio.sleep(0.05)
+        await made.fleet.create(draft("w"))
+        assert worker(made, "w").record.state == "running"
+
+    inside(scenario)
+
+
+def test_many_at_once(inside: Run) -> None:
+    """More than are started side by side."""
+
+    async def scenario(made: Inside) -> None:
+        names = [f"w{number}" for number in range(80)]
+        await asyncio.gather(*(made.fleet.create(draft(name)) for name in names))
+        assert {one.record.state for one in made.fleet.workers.values()} == {"running"}
+        await asyncio.gather(*(made.fleet.act("delete", target(name)) for name in names))
+        assert made.fleet.workers == {}
+        assert made.world.children == {}
+        assert made.world.leaders == {}
+
+    inside(scenario)

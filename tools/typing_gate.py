@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyrightText: hodei.workers contributors
+"""Run mypy twice: on the collection under its real name (through the link in .venv), and on the tools as scripts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTION = Path(".venv/collections/ansible_collections/hodei/workers")
+CHECKED = ("plugins", "extensions", "tests", "examples")
+
+
+def main() -> int:
+    mypy = [sys.executable, "-m", "mypy", "--no-error-summary"]
+    folders = [COLLECTION / name for name in CHECKED if any((ROOT / name).rglob("*.py"))]
+    tools = sorted(path.relative_to(ROOT) for path in (ROOT / "tools").glob("*.py"))
+    codes = [
+        subprocess.run([*mypy, *folders], cwd=ROOT, check=False).returncode,
+        subprocess.run([*mypy, "--cache-dir=.cache/mypy-tools", *tools], cwd=ROOT, check=False).returncode,
+    ]
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
