@@ -17,6 +17,7 @@ from .wire import RefusedError
 
 _IN_THE_WAY = (errno.ELOOP, errno.ENOTDIR, errno.EEXIST)
 _START_TIMEOUT = 30.0
+_ASKS = 3
 
 
 async def spawn(forker: Forker, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]) -> int:
@@ -25,29 +26,46 @@ async def spawn(forker: Forker, launch: Launch, streams: Sequence[int], recorded
     ``recorded`` is called with the pid before the child goes on; what it raises ends the child. Raises RefusedError
     with the cause when the program cannot run.
     """
+    try:
+        async with asyncio.timeout(_START_TIMEOUT):
+            for _ask in range(_ASKS):
+                pid, problem = await _try(forker, launch, streams, recorded)
+                # Without a pid there is no program: a forker that died took the request with it.
+                if pid or problem:
+                    break
+            else:
+                raise RefusedError("internal", f"could not start {launch.program}: its process died {_ASKS} times")
+    except TimeoutError:
+        raise RefusedError("timeout", f"starting {launch.program} took over {_START_TIMEOUT:.0f} s") from None
+    if problem:
+        raise explain(launch, problem)
+    return pid
+
+
+async def _try(
+    forker: Forker, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]
+) -> tuple[int, bytes]:
+    """Have a child forked and send it through its gate; return its pid, 0 for none, and its problem, empty for none."""
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with ours:
+        with theirs:
+            await _fork(forker, (theirs.fileno(), *streams))
         try:
-            async with asyncio.timeout(_START_TIMEOUT):
-                with theirs:
-                    await _fork(forker, (theirs.fileno(), *streams))
-                await loop.sock_sendall(ours, encode_launch(launch))
-                greeting = await loop.sock_recv(ours, 256)
-                if not greeting.endswith(b"\n"):
-                    raise explain(launch, greeting)
-                pid = int(greeting)
-                recorded(pid)
-                await loop.sock_sendall(ours, b"g")
-                problem = await loop.sock_recv(ours, 256)
-        except TimeoutError:
-            raise RefusedError("timeout", f"starting {launch.program} took over {_START_TIMEOUT:.0f} s") from None
+            await loop.sock_sendall(ours, encode_launch(launch))
+            greeting = await loop.sock_recv(ours, 256)
         except ConnectionError:
-            problem = b"start 0"
-    if problem:
-        raise explain(launch, problem)
-    return pid
+            greeting = b""
+        if not greeting.endswith(b"\n"):
+            return 0, greeting
+        pid = int(greeting)
+        recorded(pid)
+        try:
+            await loop.sock_sendall(ours, b"g")
+            return pid, await loop.sock_recv(ours, 256)
+        except ConnectionError:
+            return pid, b"start 0"
 
 
 async def _fork(forker: Forker, fds: Sequence[int]) -> None:

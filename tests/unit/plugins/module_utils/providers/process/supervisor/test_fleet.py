@@ -233,8 +233,9 @@ def test_a_start_ends_a_back_off_and_so_does_a_stop(inside: Run) -> None:
 
     async def scenario(made: Inside) -> None:
         slow = {**ON_FAILURE, "initial": 60.0, "max": 60.0}
-        script = "test -e ok && sleep 600; touch ok; sleep 0.1; exit 4"
+        script = "test -e ok && sleep 600; until test -e ok; do sleep 0.01; done; exit 4"
         await made.fleet.create(draft("w", "/bin/sh", "-c", script, restart=slow))
+        (made.path / "workers" / "w.1" / "ok").touch()
         await until(made, "w", "recovering")
         await made.fleet.act("start", target("w"))
         assert worker(made, "w").record.state == "running"
@@ -488,14 +489,20 @@ def test_a_full_disk(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     inside(scenario)
 
 
-def test_the_forker_is_replaced_when_it_dies(inside: Run) -> None:
-    """The next start goes through another."""
+def test_the_forker_is_replaced_when_it_dies(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next start goes through another, and so does the one that it took with it."""
 
     async def scenario(made: Inside) -> None:
-        os.kill(made.world.forker.pid, signal.SIGKILL)
-        await asyncio.sleep(0.05)
-        await made.fleet.create(draft("w"))
-        assert worker(made, "w").record.state == "running"
+        forker, asked = made.world.forker, asyncio.Event()
+        fork = forker.fork
+        monkeypatch.setattr(forker, "fork", lambda fds: (fork(fds), asked.set()))
+        os.kill(forker.pid, signal.SIGSTOP)
+        taken = asyncio.create_task(made.fleet.create(draft("taken")))
+        await asked.wait()
+        os.kill(forker.pid, signal.SIGKILL)
+        await taken
+        await made.fleet.create(draft("next"))
+        assert {one.record.state for one in made.fleet.workers.values()} == {"running"}
 
     inside(scenario)
 
