@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # pylint: disable=unused-import
+    direct,
     gather,
     python_version,  # noqa: F401
     shards,
@@ -57,12 +60,36 @@ class ActionModule(ActionBase):
         except HodeiError as error:
             raise AnsibleActionFail(str(error)) from None
         arguments["_payload"] = gather.dumps(payload)
+        module = f"hodei.workers.{name}"
+        if self._is_direct(variables):
+            return self._run_direct(module, arguments, variables)
         return self._execute_module(
-            module_name=self._task.action,
-            module_args=arguments,
-            task_vars=task_vars,
-            wrap_async=self._task.async_val,
+            module_name=module, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
         )
+
+    def _is_direct(self, variables: dict[str, Any]) -> bool:
+        delegated = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
+        return direct.is_possible(
+            transport=self._connection.transport,
+            become=self._connection.become is not None,
+            wrapped=bool(self._task.async_val),
+            environment=any(self._task.environment or ()),
+            interpreter=self._templar.template(delegated.get("ansible_python_interpreter")),
+            keep_files=constants.DEFAULT_KEEP_REMOTE_FILES,
+        )
+
+    def _run_direct(self, module: str, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Do what _execute_module does, but for packing the module."""
+        self._update_module_args(module, arguments, variables)
+        done = self._low_level_execute_command(
+            direct.command(module), sudoable=False, in_data=direct.arguments(arguments)
+        )
+        profiled = "profile" in inspect.signature(self._parse_returned_data).parameters  # since ansible-core 2.19
+        result: dict[str, Any] = self._parse_returned_data(done, *(["legacy"] if profiled else []))
+        for name in ("stdout", "stderr"):
+            if name in result:
+                result.setdefault(f"{name}_lines", (result[name] or "").splitlines())
+        return result
 
     def _load(self, path: str, variables: dict[str, Any]) -> Any:
         """Read a document; a template in it is worked out like one in a variable, and costs nothing where there is none."""

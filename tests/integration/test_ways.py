@@ -44,6 +44,19 @@ def test_async_task_and_role(site: Site) -> None:
     assert "converge_max_deletes" in str(done.results[-1])
 
 
+def test_packed_or_direct(site: Site) -> None:
+    """A task that asks for more than this machine as it is goes the long way of every module, to the same end."""
+    site.set([{"name": "a", "command": SLEEP}])
+    packed = task("fleet") | {"environment": {"SOME_VARIABLE": "1"}}
+    delegated = task("fleet") | {"delegate_to": "localhost"}
+    asked = task("worker_exec", address="a", command=["echo", "one"])
+    done = site.run(site.write_play([task("fleet_init"), packed, task("fleet"), delegated, asked]), "-vvv")
+    assert [one["failed"] for one in done.results] == [False] * 5
+    assert [one["changed"] for one in done.results] == [True, True, False, False, True]
+    assert done.results[-1]["stdout_lines"] == ["one"]
+    assert done.output.count("Using module file") == 1
+
+
 def test_time_to_live(site: Site) -> None:
     """Its end is enforced by the supervisor, told as drift, and the next converge starts it anew."""
     site.set([{"name": "a", "command": SLEEP, "lifecycle": {"ttl": "2s"}}])

@@ -29,12 +29,13 @@ class Action(ActionModule):
             args=args,
             async_val=0,
             check_mode=False,
+            delegate_to=None,
             diff=False,
             environment=[],
             get_search_path=lambda: [str(play)],
         )
         context = SimpleNamespace(check_mode=False, diff=False)
-        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), transport="ssh", become=None)
         super().__init__(task, connection, context, loader, Templar(loader=loader, variables=variables), None)
         self.sent: dict[str, Any] = {}
         self.variables = variables

@@ -495,7 +495,12 @@ def test_the_forker_is_replaced_when_it_dies(inside: Run, monkeypatch: pytest.Mo
     async def scenario(made: Inside) -> None:
         forker, asked = made.world.forker, asyncio.Event()
         fork = forker.fork
-        monkeypatch.setattr(forker, "fork", lambda fds: (fork(fds), asked.set()))
+
+        def ask(fds: list[int]) -> None:
+            fork(fds)
+            asked.set()
+
+        monkeypatch.setattr(forker, "fork", ask)
         os.kill(forker.pid, signal.SIGSTOP)
         taken = asyncio.create_task(made.fleet.create(draft("taken")))
         await asked.wait()
