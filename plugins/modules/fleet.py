@@ -33,6 +33,15 @@ options:
         belongs to another fleet, has expired, or when document, state or world have changed since.
       - The options of the saved plan are used, O(targets), O(prune) and the like are ignored.
     type: path
+  fail_on:
+    description:
+      - Refuse before anything is touched when the plan holds one of these.
+      - V(drift) is a worker that was changed from outside, V(change) is anything to do at all, V(delete) is a worker that would be
+        deleted and not replaced.
+    type: list
+    elements: str
+    choices: [drift, change, delete]
+    default: []
 seealso:
   - module: hodei.workers.fleet_plan
   - module: hodei.workers.worker
@@ -59,6 +68,10 @@ EXAMPLES = r"""
   hodei.workers.fleet:
     document: fleet.yml
     plan: /var/lib/ci/monday.plan
+
+- name: Converge, but not over what somebody changed by hand
+  hodei.workers.fleet:
+    fail_on: [drift]
 
 - name: Delete the whole fleet
   hodei.workers.fleet:
@@ -144,6 +157,7 @@ def main() -> None:
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         confirm={"type": "str"},
         plan={"type": "path"},
+        fail_on={"type": "list", "elements": "str", "choices": ["drift", "change", "delete"], "default": []},
     )
     run(argument_spec, run_fleet)
 

@@ -29,6 +29,16 @@ options:
       - For how long a saved plan may be applied.
     type: str
     default: 1d
+  markdown:
+    description:
+      - Return the plan as Markdown too, for a comment on a merge request.
+    type: bool
+    default: false
+  markdown_limit:
+    description:
+      - How many bytes the Markdown may have. What does not fit is left out, with a note. The default is what GitHub takes.
+    type: int
+    default: 65536
 seealso:
   - module: hodei.workers.fleet
 extends_documentation_fragment:
@@ -92,6 +102,17 @@ pending:
   description: How many changes there are.
   returned: success
   type: int
+findings:
+  description:
+    - Sentences under C(drift) (workers were changed from outside), C(change) (anything is to do) and C(delete) (workers would be
+      deleted and not replaced). What was not found is not there, so C('drift' in result.findings) can fail a play.
+  returned: success
+  type: dict
+  sample: {change: "2 workers are not as the document says (worker.web[0-1] (2))"}
+markdown:
+  description: The plan as Markdown, with the totals first and the rest to unfold.
+  returned: when O(markdown) is true
+  type: str
 overdue:
   description: What is late and by how many seconds.
   returned: success
@@ -141,6 +162,8 @@ def main() -> None:
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         path={"type": "path"},
         expires={"type": "str", "default": "1d"},
+        markdown={"type": "bool", "default": False},
+        markdown_limit={"type": "int", "default": 65536},
     )
     run(argument_spec, run_plan)
 

@@ -66,6 +66,7 @@ def run_plan(module: AnsibleModule) -> dict[str, Any]:
 
     Check mode says whether a converge would change anything; otherwise only a saved plan is a change.
     """
+    from ..engine.findings import findings
     from ..engine.plantext import plan_text, totals_text
 
     params = module.params
@@ -75,8 +76,13 @@ def run_plan(module: AnsibleModule) -> dict[str, Any]:
         result = report_result(report, diff=module._diff)
         result["text"] = plan_text(report.plan)
         result["pending"] = len(report.plan.pending)
+        result["findings"] = findings(report.plan)
         result["summary"] = totals_text(report.plan)
         result["notes"] = bool(report.plan.blocked or report.plan.kept or report.plan.problems or report.plan.foreign)
+        if params["markdown"]:
+            from ..engine.planmarkdown import plan_markdown
+
+            result["markdown"] = plan_markdown(report.plan, params["markdown_limit"])
         if params["path"] is not None:
             result |= _save(module, session, options, report)
         elif not module.check_mode:
@@ -91,6 +97,10 @@ def _run(
         report = _preview(module, session, options, kind, saved)
         if report.plan.problems:
             raise InvalidDocument(report.plan.problems)
+        if module.params.get("fail_on"):
+            from ..engine.findings import refuse_found
+
+            refuse_found(report.plan, module.params["fail_on"])
         return report
     stop = Stop()
     signals.watch(stop)
@@ -117,6 +127,7 @@ def _request(module: AnsibleModule, session: Session, options: Options, kind: st
         holder=session.holder,
         actor=session.actor,
         saved=saved,
+        fail_on=tuple(params.get("fail_on") or ()),
         lease_ttl=seconds(params, "lease_ttl", 30.0),
         lease_timeout=seconds(params, "lease_timeout", 60.0),
         break_lease=bool(params.get("break_lease")),

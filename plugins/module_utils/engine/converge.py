@@ -39,7 +39,7 @@ def converge(request: Request, ports: Ports, tools: Tools) -> Report:
     """Make the world what the document says.
 
     Raises InvalidDocument when a guard or a provider refuses (nothing was changed), HodeiError(conflict) when the lease is held,
-    the state is another fleet's, or a saved plan is stale. What fails later stands in the report.
+    the state is another fleet's, a saved plan is stale, or ``fail_on`` names what was found. What fails later stands in the report.
     """
     with held_lease(
         ports.store,
@@ -61,6 +61,10 @@ def converge(request: Request, ports: Ports, tools: Tools) -> Report:
             refuse_stale(request.saved, request.document, state, plan)
         if plan.problems:
             raise InvalidDocument(plan.problems)
+        if request.fail_on:
+            from .findings import refuse_found
+
+            refuse_found(plan, request.fail_on)
         _authorize(ports.authorizer, plan)
         return _run(
             request, ports, tools, keeper, Report(plan, seen, state, run_id=tools.new_id(), serial=state.serial)

@@ -38,6 +38,9 @@ SIGNS = {
 }
 #: How many lines of failures a message has; the result holds all of them.
 _TOLD = 20
+#: Titles that others know: what a converge does, and what makes it refuse to start.
+TO_DO = "What will be done"
+IN_THE_WAY = "In the way, so that nothing at all can be done"
 _STATE_ONLY = (Action.ADOPT, Action.FORGET)
 #: So many lines of equal changes are shown, the rest is counted: the JSON form has them all.
 _SHOWN = 20
@@ -49,24 +52,29 @@ Thing = TypeVar("Thing")
 
 def plan_text(plan: Plan) -> str:
     """Render a plan: what changed from outside, what will be done and why, what is left alone and why, the totals."""
+    parts = ["\n".join([f"{title}:", *lines, ""]) for title, lines in plan_sections(plan)]
+    return "\n".join([*parts, totals_text(plan)]) + "\n"
+
+
+def plan_sections(plan: Plan) -> list[tuple[str, list[str]]]:
+    """Return what a plan has to say as titles with their lines, without the titles that have none."""
     touching = [one for one in plan.pending if one.action not in _STATE_ONLY]
     noting = [one for one in plan.pending if one.action in _STATE_ONLY]
     mixed = len({one.provider for one in plan.changes}) > 1
-    parts = [
-        _section("Changed from outside since the last converge:", _drift(touching)),
-        _section("What will be done:", _changes(touching, mixed)),
-        _section("Written down only, no worker is touched:", _changes(noting, mixed)),
-        _section("Blocked, nothing is done to them in this run:", _notes("?", plan.blocked)),
-        _section("Kept, although the document does not name them:", _notes("!", plan.kept)),
-        _section("Not ours, so never touched:", (f"  ! {text}" for text in plan.foreign)),
-        _section(
-            "Overdue:", _notes("!", {who: f"by {show_duration(round(late))}" for who, late in plan.overdue.items()})
-        ),
-        _section("Good to know:", (f"  * {text}" for text in plan.warnings)),
-        _section("In the way, so that nothing at all can be done:", (f"  x {problem}" for problem in plan.problems)),
-        totals_text(plan),
+    late = {who: f"by {show_duration(round(seconds))}" for who, seconds in plan.overdue.items()}
+    sections: list[tuple[str, Iterable[str]]] = [
+        ("Changed from outside since the last converge", _drift(touching)),
+        (TO_DO, _changes(touching, mixed)),
+        ("Written down only, no worker is touched", _changes(noting, mixed)),
+        ("Blocked, nothing is done to them in this run", _notes("?", plan.blocked)),
+        ("Kept, although the document does not name them", _notes("!", plan.kept)),
+        ("Not ours, so never touched", (f"  ! {text}" for text in plan.foreign)),
+        ("Overdue", _notes("!", late)),
+        ("Good to know", (f"  * {text}" for text in plan.warnings)),
+        (IN_THE_WAY, (f"  x {problem}" for problem in plan.problems)),
     ]
-    return "\n".join(part for part in parts if part) + "\n"
+    found = [(title, list(lines)) for title, lines in sections]
+    return [(title, lines) for title, lines in found if lines]
 
 
 def totals_text(plan: Plan) -> str:
@@ -98,11 +106,6 @@ def results_text(results: Sequence[Result]) -> str:
 def _said(one: Result) -> str:
     """The reason without the address that stands before it anyway; what a program said itself is indented."""
     return one.reason.removeprefix(f"{one.change.address}: ").replace("\n", "\n        ")
-
-
-def _section(title: str, lines: Iterable[str]) -> str:
-    body = list(lines)
-    return "\n".join([title, *body, ""]) if body else ""
 
 
 def _notes(sign: str, notes: Mapping[str, str]) -> Iterator[str]:

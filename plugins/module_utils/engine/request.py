@@ -39,7 +39,7 @@ class Request:
     """One run.
 
     ``holder`` identifies this process in the lease, ``actor`` is who claims to run it. Times are seconds. ``saved`` is a plan to
-    apply exactly instead of a fresh one.
+    apply exactly instead of a fresh one. ``fail_on`` names findings (``findings.py``) that stop the run before its first change.
     """
 
     document: Document
@@ -49,6 +49,7 @@ class Request:
     holder: str = ""
     actor: str = ""
     saved: SavedPlan | None = None
+    fail_on: tuple[str, ...] = ()
     lease_ttl: float = 30.0
     lease_timeout: float = 60.0
     break_lease: bool = False
