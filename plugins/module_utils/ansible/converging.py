@@ -17,10 +17,10 @@ from ..engine.converge import Ports, Report, Request, Tools, converge, preview
 from ..engine.interrupt import Stop
 from ..engine.options import Options
 from ..model.address import Address
-from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
+from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.ports import Observation
-from ..model.quantities import parse_duration
 from . import signals
+from .arguments import lease_settings, seconds
 from .result import observation_result, report_result
 from .session import Session, open_session
 
@@ -128,11 +128,9 @@ def _request(module: AnsibleModule, session: Session, options: Options, kind: st
         actor=session.actor,
         saved=saved,
         fail_on=tuple(params.get("fail_on") or ()),
-        lease_ttl=seconds(params, "lease_ttl", 30.0),
-        lease_timeout=seconds(params, "lease_timeout", 60.0),
-        break_lease=bool(params.get("break_lease")),
         parallel=params.get("parallel") or 64,
         interrupt_grace=seconds(params, "interrupt_grace", 10.0),
+        **lease_settings(params),
     )
 
 
@@ -211,18 +209,6 @@ def _workers(report: Report) -> list[dict[str, Any]]:
         if one.outcome is not None and one.status == "done":
             latest[one.change.address] = one.outcome.observation
     return [observation_result(seen) for seen in latest.values() if seen is not None]
-
-
-def seconds(params: dict[str, Any], name: str, default: float) -> float:
-    text = params.get(name)
-    if text is None:
-        return default
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise InvalidDocument(
-            [Problem(name, f"'{text}' is {error}", "write a duration such as 30s, 5m or 2h")]
-        ) from None
 
 
 def new_id() -> str:

@@ -20,7 +20,7 @@ from ..engine.survey import Survey, survey
 from ..model.address import Address, parse_address
 from ..model.errors import HodeiError, Kind
 from ..model.ports import ExecRequest, LogRequest, Target
-from ..model.quantities import parse_duration, parse_size
+from .arguments import octets, seconds
 from .result import observation_result
 from .session import Session, open_session
 
@@ -85,8 +85,8 @@ def run_exec(module: AnsibleModule) -> dict[str, Any]:
                 target=target,
                 command=tuple(params["command"]),
                 stdin=(params["stdin"] or "").encode(),
-                timeout=_duration(params["timeout"], "timeout"),
-                limit=_size(params["limit"], "limit"),
+                timeout=seconds(params, "timeout"),
+                limit=octets(params, "limit"),
                 cwd=params["chdir"] or "",
                 user=params["user"] or "",
             )
@@ -123,8 +123,8 @@ def run_logs(module: AnsibleModule) -> dict[str, Any]:
                 target=target,
                 tail=params["tail"],
                 since=_since(params["since"]),
-                follow=_duration(params["follow"], "follow"),
-                limit=_size(params["limit"], "limit"),
+                follow=seconds(params, "follow"),
+                limit=octets(params, "limit"),
             )
         )
         return {
@@ -217,22 +217,4 @@ def _since(text: str | None) -> float | None:
 
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
-        return time.time() - _duration(text, "since")
-
-
-def _duration(text: str, name: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise HodeiError(
-            Kind.VALIDATION, f"'{text}' is {error}", where=name, hint="Write a duration such as 30s or 5m."
-        ) from None
-
-
-def _size(text: str, name: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise HodeiError(
-            Kind.VALIDATION, f"'{text}' is {error}", where=name, hint="Write a size such as 64Ki or 1Mi."
-        ) from None
+        return time.time() - seconds({"since": text}, "since")

@@ -13,7 +13,8 @@ from ..engine.converge import Ports, Tools
 from ..engine.interrupt import Stop
 from ..engine.refresh import Refresh, refresh
 from . import signals
-from .converging import new_id, seconds
+from .arguments import lease_settings
+from .converging import new_id
 from .session import open_session
 
 
@@ -32,10 +33,8 @@ def run_refresh(module: AnsibleModule) -> dict[str, Any]:
             adopt_lineages=tuple(params["adopt_lineages"]),
             targets=tuple(params["targets"]),
             excludes=tuple(params["excludes"]),
-            lease_ttl=seconds(params, "lease_ttl", 30.0),
-            lease_timeout=seconds(params, "lease_timeout", 60.0),
-            break_lease=params["break_lease"],
             check=module.check_mode,
+            **lease_settings(params),
         )
         ports = Ports(store=session.store, providers=session.providers)
         found = refresh(request, ports, Tools(new_id=new_id, stop=stop, on_wait=module.warn), session.state)
