@@ -25,6 +25,7 @@ class Patient(Protocol):
     """What a monitor needs of a worker."""
 
     record: Record
+    problem: str
 
     def healthy(self) -> None:
         """Hear that it is well."""
@@ -46,6 +47,7 @@ async def watch(patient: Patient, check: Mapping[str, Any], world: World) -> Non
     while True:
         if record.state not in (states.PAUSED, states.STOPPING):
             problem = await probe(check, run)
+            patient.problem = problem or patient.problem
             verdict = judge.hear(not problem, procfs.boottime() - began)
             if verdict is True:
                 patient.healthy()

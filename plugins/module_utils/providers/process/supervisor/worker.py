@@ -31,6 +31,8 @@ class Worker:
         self.record = record
         self.verbs = asyncio.Lock()
         self.unsaved = False
+        #: What a probe last found amiss.
+        self.problem = ""
         self._world = world
         self._life: asyncio.Task[None] | None = None
         self._run: Run | None = None
@@ -69,7 +71,8 @@ class Worker:
         limit = patience + start_deadline(record.spec["health"], record.spec["settle"])
         await asyncio.wait((self._ready,), timeout=limit)
         if not self._ready.done():
-            raise RefusedError("timeout", f"not healthy within {limit:g} s", "Read its log.")
+            because = f": {self.problem}" if self.problem else ""
+            raise RefusedError("timeout", f"not healthy within {limit:g} s{because}", "Read its log.")
         problem = self._ready.result()
         if problem is not None:
             raise problem

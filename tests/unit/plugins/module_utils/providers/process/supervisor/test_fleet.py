@@ -286,12 +286,28 @@ def test_a_probe_that_hangs_is_killed(inside: Run) -> None:
     """With what it started."""
 
     async def scenario(made: Inside) -> None:
-        check = {**HEALTH, "timeout": 0.2, "command": ["/bin/sh", "-c", "sleep 601 & sleep 601"]}
+        hanging = ["/bin/sh", "-c", "sleep 601 & sleep 601"]
+        check = {**HEALTH, "timeout": 0.2, "interval": 5.0, "failures": 1, "command": hanging}
         with pytest.raises(RefusedError, match="took over"):
             await made.fleet.create(draft("w", health=check))
         await made.fleet.act("stop", target("w"))
         left = [pid for pid in procfs.snapshot() if b"sleep\x00601" in cmdline(pid)]
         assert left == []
+
+    inside(scenario)
+
+
+def test_a_start_that_takes_too_long_tells_the_last_problem(inside: Run) -> None:
+    """Not only that it was not healthy in time."""
+
+    async def scenario(made: Inside) -> None:
+        # Never twice in a row the same answer: neither healthy nor unhealthy.
+        moody = ["/bin/sh", "-c", "test -e n && { rm n; exit 7; }; touch n"]
+        check = {**HEALTH, "timeout": 0.5, "failures": 2, "successes": 2, "command": moody}
+        with pytest.raises(
+            RefusedError, match=r"not healthy within 2.92 s: the command (exited with code 7|took over)"
+        ):
+            await made.fleet.create(draft("w", health=check))
 
     inside(scenario)
 
