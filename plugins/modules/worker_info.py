@@ -66,6 +66,9 @@ workers:
     ports:
       description: Its ports by name.
       type: dict
+    details:
+      description: What else its provider tells of it. A living process has its C(pid).
+      type: dict
     restarts:
       description: How many times it was restarted.
       type: int

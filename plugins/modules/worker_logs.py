@@ -28,7 +28,7 @@ options:
     type: str
   follow:
     description:
-      - For how long to go on reading.
+      - For how long to go on reading. Reading goes on when the worker restarts, and with the worker that takes its place.
     type: str
     default: 0s
   limit:

@@ -132,3 +132,17 @@ def test_document_of_another_lineage(site: Site) -> None:
     assert init["lineage"] in refused["msg"]
     shutil.rmtree(site.home)
     assert "was never initialised here" in site.refused("fleet", workers=[{"name": "a", "command": SLEEP}])
+
+
+def test_capacity_and_the_pid(site: Site) -> None:
+    """What the machine has, how many workers live on it, and which process each is."""
+    site.set([{"name": "a", "count": 2, "command": ["sleep", "infinity"]}])
+    capacity, found = site.tasks(
+        task("fleet_init"), task("fleet"), task("capacity_info"), task("worker_info", events=0)
+    )[2:]
+    local = capacity["providers"]["local"]
+    assert local["workers"] == 2
+    assert 0 <= local["cpu_used"] <= local["cpu_total"]
+    assert 0 < local["memory_used"] < local["memory_total"]
+    assert not capacity["changed"]
+    assert {one["details"]["pid"] for one in found["workers"]} == set(site.pids().values())

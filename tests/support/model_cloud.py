@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -288,6 +289,9 @@ class ModelProvider:
 
     def logs(self, request: LogRequest) -> LogResult:
         return LogResult(b"")
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        raise HodeiError(Kind.COMPATIBILITY, "a model has no ports")
 
     def events(self, target: Target, limit: int) -> Events:
         return []

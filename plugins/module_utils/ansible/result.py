@@ -54,6 +54,7 @@ def observation_result(seen: Observation) -> dict[str, Any]:
         "ports": dict(seen.ports),
         "protected": seen.protected,
         "drift": dict(seen.drift),
+        "details": dict(seen.details),
     }
 
 

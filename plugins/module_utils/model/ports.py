@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from .address import Address
 from .carry import Column
@@ -24,6 +24,9 @@ from .errors import HodeiError, Problem
 from .records import Event, Lease, Operation, OperationEnd, Run, State
 from .states import Intent, WorkerState
 from .worker import Instance, Lifecycle, Spec
+
+if TYPE_CHECKING:
+    import socket
 
 PORT_VERSION = "1.0.0"
 
@@ -65,7 +68,8 @@ class Observation:
     somebody changes the object (spec, labels, intent) or makes another in its place, not when it merely
     restarts. ``drift`` maps the path of a field to its observed value where the native object no longer shows
     what was made (never aliases, defaults or order). ``ports`` are the bound ports by name. ``spec_digest``,
-    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels.
+    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels. ``details`` is what
+    operators of this provider ask for beside that (a process's ``pid``); nothing is decided by it.
     """
 
     address: Address
@@ -86,6 +90,7 @@ class Observation:
     started_at: float | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,13 +173,18 @@ class Verb(str, Enum):
 
 @dataclass(frozen=True)
 class ExecRequest:
-    """A command to run inside a worker. ``timeout`` in seconds; ``limit`` in bytes per stream."""
+    """A command to run inside a worker. ``timeout`` in seconds; ``limit`` in bytes per stream, None for all of it.
+
+    ``stdin`` may be a file that is read to its end. Where ``stdout`` is a file, what the command writes goes there, whole, and not
+    into the result; so neither has to fit into memory.
+    """
 
     target: Target
     command: tuple[str, ...]
-    stdin: bytes = b""
+    stdin: bytes | BinaryIO = b""
     timeout: float = 60.0
-    limit: int = 1 << 20
+    limit: int | None = 1 << 20
+    stdout: BinaryIO | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str = ""
     user: str = ""
@@ -196,7 +206,7 @@ class ExecResult:
 class LogRequest:
     """Which part of a log: the last ``tail`` lines, those after ``since`` (Unix seconds), then ``follow`` seconds more.
 
-    ``limit`` bytes at the most; ``previous`` also reads rotated files.
+    ``limit`` bytes at the most. Following goes on when the worker restarts, and with the object that takes its place.
     """
 
     target: Target
@@ -258,6 +268,14 @@ class Provider(Protocol):
 
     def logs(self, request: LogRequest) -> LogResult:
         """Read a worker's log."""
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        """Connect to a port of a worker, by its name or number; cheap, since it is called for each connection.
+
+        Returns a connected stream, blocking and without a timeout, that can be closed in one direction (``shutdown``). Raises not_found
+        (no such worker or port), conflict (it does not run) or network (nothing listens); afterwards a peer that dies ends
+        or resets the stream.
+        """
 
     def events(self, target: Target, limit: int) -> Sequence[Event]:
         """Say what happened to a worker, oldest first."""

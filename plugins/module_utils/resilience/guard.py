@@ -37,6 +37,8 @@ from .rate import RateLimit
 from .retry import RetryPolicy, attempts, may_retry
 
 if TYPE_CHECKING:
+    import socket
+
     from tenacity import Retrying
 
 T = TypeVar("T")
@@ -180,6 +182,10 @@ class Resilient:
     def logs(self, request: LogRequest) -> LogResult:
         """Read a worker's log."""
         return self._once(lambda: self._provider.logs(request), timeout=self._policy.timeout + request.follow)
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        """Connect to a port of a worker."""
+        return self._once(lambda: self._provider.forward(target, port))
 
     def events(self, target: Target, limit: int) -> Sequence[Event]:
         """Say what happened to a worker."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,18 @@ from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 OWNER = "conformance"
 LINEAGE = "11111111-1111-4111-8111-111111111111"
 Spec = Mapping[str, Any]
+#: A server that any Python runs; its argument is the port.
+ECHO = """
+import socketserver, sys
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+        self.request.sendall(b"bye")
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address, daemon_threads, request_queue_size = True, True, 200
+Server(("0.0.0.0", int(sys.argv[1])), Echo).serve_forever()
+"""
 
 
 class Rig(Protocol):
@@ -45,6 +58,9 @@ class Rig(Protocol):
 
     def shell(self, script: str) -> dict[str, Any]:
         """Return a spec that runs a shell script."""
+
+    def echo(self) -> dict[str, Any]:
+        """Return a spec that sends back what it gets on its TCP port ``echo``, and says ``bye`` to who has finished sending."""
 
     def impossible(self) -> dict[str, Any]:
         """Return a spec that can never start: a program or an image that is not there."""
@@ -78,6 +94,11 @@ class ProcessRig:
     def shell(self, script: str) -> dict[str, Any]:
         """Run a script by /bin/sh."""
         return {"command": ["/bin/sh", "-c", script]}
+
+    def echo(self) -> dict[str, Any]:
+        """Run a server of the standard library."""
+        command = [sys.executable, "-c", ECHO, "$(HODEI_PORT_ECHO)"]
+        return {"command": command, "ports": [{"name": "echo"}], "health": {"tcp": {"port": "echo"}, "interval": 0.1}}
 
     def impossible(self) -> dict[str, Any]:
         """Run a program that nobody has."""

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,34 @@ def test_ten_megabytes(worker: Fleet) -> None:
     cut = run(worker, script, limit=1000)
     assert (len(cut.stdout), cut.stdout_truncated, cut.stderr_truncated) == (1000, True, False)
     assert cut.exit_code == 0
+
+
+def test_ten_megabytes_without_a_limit_and_through_files(worker: Fleet, tmp_path: Path) -> None:
+    """Nothing is cut: neither in memory nor from a file to a file."""
+    data = random.Random(7).randbytes(TEN_MEGABYTES)
+    result = run(worker, "cat", stdin=data, limit=None)
+    assert (result.stdout == data, result.stdout_truncated) == (True, False)
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.write_bytes(data)
+    with source.open("rb") as stdin, copy.open("wb") as stdout:
+        result = run(worker, "cat; echo done >&2", stdin=stdin, stdout=stdout, limit=100)
+    assert (result.exit_code, result.stdout, result.stderr, result.stdout_truncated) == (0, b"", b"done\n", False)
+    assert copy.read_bytes() == data
+
+
+def test_what_a_command_leaves_behind_keeps_nobody_waiting(worker: Fleet) -> None:
+    """A child that holds the outputs open; what the command itself wrote is there."""
+    began = time.monotonic()
+    result = run(worker, "sleep 600 & head -c 60000 /dev/zero", limit=None)
+    assert len(result.stdout) == 60000
+    assert time.monotonic() - began < 60
+
+
+def test_a_file_that_cannot_take_it(worker: Fleet) -> None:
+    """A full disk on this side is an error, not a short file."""
+    with open("/dev/full", "wb", buffering=0) as stdout, pytest.raises(HodeiError) as caught:
+        run(worker, "head -c 1000000 /dev/zero", stdout=stdout)
+    assert caught.value.kind is Kind.RESOURCE_EXHAUSTED
 
 
 def test_an_idle_command_is_ended_by_its_timeout(worker: Fleet) -> None:

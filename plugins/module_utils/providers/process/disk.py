@@ -16,7 +16,7 @@ from ...model.records import Event
 from .mapping import observation
 from .supervisor import procfs
 from .supervisor import record as states
-from .supervisor.record import NotBegunError, Record, read_all
+from .supervisor.record import NotBegunError, Record, load, read_all
 from .supervisor.wire import EVENTS_NAME, OLD_EVENTS_NAME, RECORDS_DIR
 
 UNSEEN = "it ended while no supervisor watched; its exit code is unknown"
@@ -50,6 +50,21 @@ def listing(directory: str, provider: str) -> Listing:
             Kind.INTERNAL, f"the worker record {broken} cannot be read", hint="End what it is about, and delete it."
         )
     return Listing(tuple(seen), complete=problem is None, problem=problem)
+
+
+def look_up(directory: str, worker: str) -> Record | None:
+    """Read one worker's record and look whether its process lives; None when there is none. Raises HodeiError."""
+    path = os.path.join(directory, RECORDS_DIR)
+    try:
+        records = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            return as_seen(load(f"{worker}.json", records), procfs.boot_id())
+        finally:
+            os.close(records)
+    except (FileNotFoundError, NotBegunError):
+        return None
+    except (OSError, ValueError) as error:
+        raise HodeiError(Kind.INTERNAL, f"the record of {worker} in {path} cannot be read: {error}") from error
 
 
 def _torn_by_a_crash(name: str, records: int) -> bool:

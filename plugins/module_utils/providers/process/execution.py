@@ -5,68 +5,142 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import io
 import os
+import selectors
 import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
-from ...model.ports import ExecResult
+from ...model.errors import HodeiError, Kind
+from ...model.ports import ExecRequest, ExecResult
 
 _CHUNK = 1 << 18
 #: What a command's children may take to close their ends after it has ended.
 _DRAIN = 2.0
 
 
-class Stream:
-    """Reads a pipe to its end, and keeps the first ``limit`` bytes."""
+class Output:
+    """What came out of one stream: its first ``limit`` bytes (None: all), or all of it in a file."""
 
-    def __init__(self, fd: int, limit: int) -> None:
+    def __init__(self, limit: int | None, file: BinaryIO | None = None) -> None:
         self.data = bytearray()
         self.truncated = False
-        self._fd = fd
         self._limit = limit
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._file = file
+
+    def take(self, chunk: bytes) -> None:
+        """Keep what there is room for. Raises OSError of the file."""
+        if self._file is not None:
+            self._file.write(chunk)
+            return
+        room = len(chunk) if self._limit is None else self._limit - len(self.data)
+        self.data += chunk[:room]
+        self.truncated = self.truncated or len(chunk) > room
+
+
+class Pump:
+    """Feeds a command, and reads what it writes, in a thread of its own; none of the ends blocks the others."""
+
+    def __init__(self, stdin: tuple[int, BinaryIO], outputs: dict[int, Output]) -> None:
+        self._feed, self._source = stdin
+        self._outputs = outputs
+        self._pending = memoryview(b"")
+        self._ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._ended, selectors.EVENT_READ)
+        self._selector.register(self._feed, selectors.EVENT_WRITE)
+        for fd in outputs:
+            self._selector.register(fd, selectors.EVENT_READ)
+        for fd in (self._feed, *outputs):
+            os.set_blocking(fd, False)
+        self._open = {self._feed, *outputs}
+        self.problem: OSError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def _read(self) -> None:
-        with open(self._fd, "rb", buffering=0) as pipe:
-            while chunk := pipe.read(_CHUNK):
-                room = self._limit - len(self.data)
-                self.data += chunk[:room]
-                self.truncated = self.truncated or len(chunk) > room
-
     def finish(self) -> None:
-        """Wait for the end of the pipe; one that a left-behind child keeps open is given up soon."""
-        self._thread.join(_DRAIN)
+        """Take what the command has left in its pipes; a child of it that keeps them open is given up soon."""
+        os.eventfd_write(self._ended, 1)
+        self._thread.join()
+        self._selector.close()
+        os.close(self._ended)
 
+    def _run(self) -> None:
+        deadline: float | None = None
+        while self._open.intersection(self._outputs) or (deadline is None and self._open):
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                break
+            for key, _unused in self._selector.select(left):
+                if key.fd == self._ended:
+                    deadline = time.monotonic() + _DRAIN
+                    self._selector.unregister(self._ended)
+                    self._close(self._feed)
+                else:
+                    self._move(key.fd)
+        for fd in self._open.intersection(self._outputs):
+            # What the command itself wrote is in the pipe by now; more than that is not its own.
+            for _unused in range(fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) // _CHUNK + 1):
+                if fd in self._open:
+                    self._move(fd)
+        for fd in set(self._open):
+            self._close(fd)
 
-def _feed(fd: int, data: bytes) -> None:
-    """Write what the command is to read; it need not read it all."""
-    with open(fd, "wb", buffering=0) as pipe:
-        view = memoryview(data)
+    def _move(self, fd: int) -> None:
         try:
-            while view:
-                view = view[pipe.write(view) or 0 :]
-        except BrokenPipeError:
+            if fd == self._feed:
+                self._write()
+            elif chunk := os.read(fd, _CHUNK):
+                self._outputs[fd].take(chunk)
+            else:
+                self._close(fd)
+        except BlockingIOError:
             return
+        except BrokenPipeError:  # it need not read it all
+            self._close(fd)
+        except OSError as error:
+            self.problem = self.problem or error
+            self._close(fd)
+
+    def _write(self) -> None:
+        if not self._pending:
+            self._pending = memoryview(self._source.read(_CHUNK))
+        if self._pending:
+            self._pending = self._pending[os.write(self._feed, self._pending) :]
+        else:
+            self._close(self._feed)
+
+    def _close(self, fd: int) -> None:
+        if fd in self._open:
+            self._open.discard(fd)
+            self._selector.unregister(fd)
+            os.close(fd)
 
 
-def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], stdin: bytes, limit: int) -> ExecResult:
-    """Hand three streams to ``ask``, which returns the supervisor's last line, and collect what the command wrote."""
+def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], request: ExecRequest) -> ExecResult:
+    """Hand three streams to ``ask``, which returns the supervisor's last line, and collect what the command wrote.
+
+    Raises HodeiError when a file of the request cannot be read or written.
+    """
     theirs_in, ours_in = os.pipe()
     ours_out, theirs_out = os.pipe()
     ours_err, theirs_err = os.pipe()
     theirs = (theirs_in, theirs_out, theirs_err)
-    feeder = threading.Thread(target=_feed, args=(ours_in, stdin), daemon=True)
-    out, err = Stream(ours_out, limit), Stream(ours_err, limit)
-    feeder.start()
+    source = io.BytesIO(request.stdin) if isinstance(request.stdin, bytes) else request.stdin
+    out, err = Output(request.limit, request.stdout), Output(request.limit)
+    pump = Pump((ours_in, source), {ours_out: out, ours_err: err})
     try:
         end = ask(theirs)
     finally:
         for fd in theirs:
             os.close(fd)
-        out.finish()
-        err.finish()
+        pump.finish()
+    if pump.problem is not None:
+        raise _file_problem(pump.problem, str(request.target.address)) from pump.problem
     problem = f"{end['problem']}\n".encode() if end["problem"] else b""
     return ExecResult(
         exit_code=end["exit_code"],
@@ -75,4 +149,14 @@ def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], stdin: bytes,
         stdout_truncated=out.truncated,
         stderr_truncated=err.truncated,
         timed_out=end["timed_out"],
+    )
+
+
+def _file_problem(error: OSError, where: str) -> HodeiError:
+    kind = Kind.RESOURCE_EXHAUSTED if error.errno in (errno.ENOSPC, errno.EDQUOT) else Kind.AUTHORIZATION
+    return HodeiError(
+        kind,
+        f"a file on this side of a command could not be read or written: {error.strerror or error}",
+        hint="Make room, or check whose file it is.",
+        where=where,
     )

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Callable
 
 from ...model.ports import LogResult
 from .supervisor.logs import INDEX_ENTRY, index_name, log_name
@@ -23,6 +23,14 @@ class LogFiles:
     def __init__(self, directory: str, worker: str) -> None:
         self._directory = os.path.join(directory, LOGS_DIR)
         self._worker = worker
+
+    def successor(self) -> LogFiles | None:
+        """Return the logs of the object that took this one's place: the next generation that has written any."""
+        address, _unused, generation = self._worker.rpartition(".")
+        pattern = re.compile(rf"{re.escape(address)}\.(\d+)\.log")
+        found = [int(match[1]) for name in os.listdir(self._directory) if (match := pattern.fullmatch(name))]
+        later = [one for one in found if one > int(generation)]
+        return LogFiles(os.path.dirname(self._directory), f"{address}.{min(later)}") if later else None
 
     def path(self, old: int = 0) -> str:
         """Return the path of the log, or of the one ``old`` rotations ago."""
@@ -83,26 +91,49 @@ def last_lines(text: bytes, count: int) -> bytes:
     return b"".join(text.splitlines(keepends=True)[-count:])
 
 
-def follow(files: LogFiles, position: int, seconds: float, limit: int, alive: Callable[[], bool]) -> bytes:
+def follow(files: LogFiles, position: int, seconds: float, limit: int) -> bytes:
     """Return what is written behind ``position`` within some seconds, at most ``limit`` bytes.
 
-    Ends early when the worker is gone.
+    A worker that restarts goes on in the same file; one that is replaced leaves its file, which is read to the end although it
+    has been deleted, and then that of the next generation.
     """
     deadline = time.monotonic() + seconds
     found = bytearray()
-    while len(found) < limit:
-        last = time.monotonic() >= deadline or not alive()
-        if files.size() < position:
-            # Rotated meanwhile: the rest is in the copy, and the log begins anew.
-            found += _read_from(files.path(1), position, limit - len(found))
-            position = 0
-        fresh = _read_from(files.path(), position, limit - len(found))
-        position += len(fresh)
-        found += fresh
-        if last:
-            break
-        time.sleep(_POLL)
+    fd = _open(files)
+    try:
+        while len(found) < limit:
+            last = time.monotonic() >= deadline
+            gone = fd is None or os.fstat(fd).st_nlink == 0
+            fresh = b""
+            if fd is not None:
+                if os.fstat(fd).st_size < position:
+                    # Rotated meanwhile: the rest is in the copy, and the log begins anew.
+                    found += _read_from(files.path(1), position, limit - len(found))
+                    position = 0
+                fresh = os.pread(fd, max(0, limit - len(found)), position)
+                position += len(fresh)
+                found += fresh
+            following = files.successor() if gone and not fresh else None
+            if following is not None:
+                if fd is not None:
+                    os.close(fd)
+                files, position = following, 0
+                fd = _open(files)
+            elif last:
+                break
+            elif not fresh:
+                time.sleep(_POLL)
+    finally:
+        if fd is not None:
+            os.close(fd)
     return bytes(found)
+
+
+def _open(files: LogFiles) -> int | None:
+    try:
+        return os.open(files.path(), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
 
 
 def _size(path: str) -> int:

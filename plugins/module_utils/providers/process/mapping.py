@@ -170,12 +170,15 @@ def target_item(target: Target) -> dict[str, Any]:
 def observation(row: Row) -> Observation:
     """Turn a row (``supervisor/wire.py: ROW``) into what the engine sees."""
     external, name, key, generation, lineage, state, digest, etag, operation, key_id, *rest = row
-    intent, protected, reason, exit_code, restarts, created_at, started_at, ports, _provider = rest
+    # A supervisor of an older version tells no pid.
+    intent, protected, reason, exit_code, restarts, created_at, started_at, ports, *more, _provider = rest
+    seen = _STATES.get(state, WorkerState.UNKNOWN)
+    pid = more[0] if more and seen.alive else 0
     return Observation(
         address=Address("worker", name, key),
         generation=generation,
         lineage=lineage,
-        state=_STATES.get(state, WorkerState.UNKNOWN),
+        state=seen,
         external_id=external,
         spec_digest=digest,
         etag=etag,
@@ -189,6 +192,7 @@ def observation(row: Row) -> Observation:
         created_at=created_at,
         started_at=started_at,
         ports=ports,
+        details={"pid": pid} if pid else {},
     )
 
 

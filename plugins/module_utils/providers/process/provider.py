@@ -37,6 +37,8 @@ from .supervisor.policy import LONGEST_START, start_deadline
 from .supervisor.wire import VERSION
 
 if TYPE_CHECKING:
+    import socket
+
     from .launch import Payload
 
 _BULK = 1000
@@ -88,9 +90,8 @@ class ProcessProvider:
                 where=f"providers.{name}",
             )
         self.directory = owner_directory(config, owner, self._environ)
-        self._client = Client(
-            self.directory, float(config.get("timeout") or _TIMEOUT), self._version, self._launch, self._successor
-        )
+        self._timeout = float(config.get("timeout") or _TIMEOUT)
+        self._client = Client(self.directory, self._timeout, self._version, self._launch, self._successor)
 
     # ---- the supervisor ------------------------------------------------------------------------------------------
 
@@ -263,7 +264,7 @@ class ProcessProvider:
         def ask(fds: tuple[int, int, int]) -> dict[str, Any]:
             return self._ask_command(message, request.timeout + _KILL, fds, str(request.target.address))
 
-        return execute(ask, request.stdin, request.limit)
+        return execute(ask, request)
 
     def _ask_command(
         self, message: dict[str, Any], patience: float, fds: tuple[int, int, int], where: str
@@ -307,9 +308,15 @@ class ProcessProvider:
         present = logs.read(files, request.tail, request.since, request.limit, end)
         if request.follow <= 0:
             return present
-        fresh = logs.follow(files, end, request.follow, request.limit, lambda: os.path.exists(files.path()))
+        fresh = logs.follow(files, end, request.follow, request.limit)
         text = present.text + fresh
         return LogResult(text[-request.limit :], present.truncated or len(text) > request.limit)
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        """Connect to a port of a worker on this machine. Raises HodeiError."""
+        from .forwarding import dial
+
+        return dial(self.directory, target, port, self._timeout)
 
     def close(self) -> None:
         """Nothing is kept open between calls."""

@@ -94,7 +94,7 @@ class Record:
         return [
             *(self.id, self.name, self.key, self.generation, self.lineage, self.state, self.digest, self.etag),
             *(self.operation, self.key_id, self.intent, self.protected, self.reason, self.exit_code, self.restarts),
-            *(self.created_at, self.started_at, self.ports, self.provider),
+            *(self.created_at, self.started_at, self.ports, self.pid, self.provider),
         ]
 
 

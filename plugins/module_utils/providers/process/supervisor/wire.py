@@ -54,6 +54,7 @@ ROW = (
     "created_at",
     "started_at",
     "ports",
+    "pid",
     "provider",
 )
 

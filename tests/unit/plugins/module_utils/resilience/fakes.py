@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -119,6 +120,9 @@ class Scripted:
 
     def logs(self, request: LogRequest) -> LogResult:
         return self._next("logs") or LogResult(b"")
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        return self._next("forward") or socket.socketpair()[0]
 
     def events(self, target: Target, limit: int) -> Any:
         return self._next("events") or []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -20,7 +21,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.process.su
 def files(tmp_path: Path) -> LogFiles:
     """The logs of a worker, none written yet."""
     (tmp_path / "logs").mkdir()
-    return LogFiles(str(tmp_path), "w")
+    return LogFiles(str(tmp_path), "w.1")
 
 
 def read(files: LogFiles, tail: int | None, since: float | None, limit: int) -> LogResult:
@@ -32,7 +33,7 @@ def write(files: LogFiles, text: bytes, old: int = 0, index: list[tuple[int, int
     """Write a log with its index."""
     Path(files.path(old)).write_bytes(text)
     if index is not None:
-        name = "w.idx" if old == 0 else f"w.idx.{old}"
+        name = "w.1.idx" if old == 0 else f"w.1.idx.{old}"
         Path(files.path()).with_name(name).write_bytes(b"".join(INDEX_ENTRY.pack(*entry) for entry in index))
 
 
@@ -80,16 +81,14 @@ def test_since_a_time_before_the_rotation(files: LogFiles) -> None:
     write(files, b"def", index=[(103, 3)])
     write(files, b"abc", old=1, index=[(100, 1), (101, 3)])
     assert read(files, None, 101.0, 1000).text == b"bcdef"
-    with Path(files.path()).with_name("w.idx").open("ab") as file:
+    with Path(files.path()).with_name("w.1.idx").open("ab") as file:
         file.write(b"\x00\x00")
     assert read(files, None, 103.0, 1000).text == b"def"
 
 
 def test_following(files: LogFiles) -> None:
-    """What is written meanwhile, also when the log is rotated under way; it ends when the worker is gone."""
+    """What is written meanwhile, also when the log is rotated under way."""
     write(files, b"before\n")
-    alive = threading.Event()
-    alive.set()
     path = Path(files.path())
 
     def work() -> None:
@@ -99,21 +98,47 @@ def test_following(files: LogFiles) -> None:
         threading.Event().wait(0.4)
         write(files, b"before\nfirst\nsecond\n", old=1)
         path.write_bytes(b"3rd\n")
-        threading.Event().wait(0.4)
-        alive.clear()
 
     thread = threading.Thread(target=work)
     thread.start()
-    found = follow(files, 7, 30.0, 1000, alive.is_set)
+    expected = b"first\nsecond\n3rd\n"
+    found = follow(files, 7, 30.0, len(expected))
     thread.join()
-    assert found == b"first\nsecond\n3rd\n"
+    assert found == expected
+
+
+def test_following_the_one_that_takes_its_place(tmp_path: Path) -> None:
+    """To the end of the old log, although it is deleted, then the next generation's from its beginning; no other worker's."""
+    (tmp_path / "logs").mkdir()
+    old, new, other = (LogFiles(str(tmp_path), name) for name in ("w.1", "w.3", "w+1.2"))
+    write(old, b"before\n")
+
+    def work(before: BinaryIO) -> None:
+        threading.Event().wait(0.3)
+        write(other, b"no\n")
+        write(new, b"beginning\n")
+        before.write(b"last words\n")
+        Path(old.path()).unlink()
+        threading.Event().wait(0.3)
+        with Path(new.path()).open("ab") as log:
+            log.write(b"more\n")
+
+    expected = b"last words\nbeginning\nmore\n"
+    with Path(old.path()).open("ab", buffering=0) as before:
+        thread = threading.Thread(target=work, args=(before,))
+        thread.start()
+        found = follow(old, 7, 30.0, len(expected))
+        thread.join()
+    assert found == expected
 
 
 def test_following_stops_at_its_limit_and_its_time(files: LogFiles) -> None:
     """It is bounded both ways."""
     write(files, b"")
-    assert follow(files, 0, 0.2, 1000, lambda: True) == b""
-    assert follow(files, 0, 60.0, 0, lambda: True) == b""
+    assert follow(files, 0, 0.2, 1000) == b""
+    assert follow(files, 0, 60.0, 0) == b""
+    Path(files.path()).unlink()
+    assert follow(files, 0, 0.2, 1000) == b"", "nobody takes its place"
 
 
 def test_lines() -> None:
