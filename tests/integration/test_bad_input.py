@@ -65,7 +65,7 @@ def test_what_cannot_run_here(site: Site, testbed: Testbed) -> None:
     taken = testbed.need("http").port
     site.tasks(task("fleet_init"))
     missing, provider, kind, port, dies, sick, user, duration, sizes = site.tasks(
-        fleet(command=["no-such-program", "--fast"]),
+        fleet(command=["no-such-program", "--fast"], count=3),
         fleet(provider="docker"),
         task("fleet", providers={"local": {"type": "dokcer"}}, workers=[{"name": "a", "command": SLEEP}]),
         fleet(ports=[{"name": "http", "host": taken}]),
@@ -79,6 +79,7 @@ def test_what_cannot_run_here(site: Site, testbed: Testbed) -> None:
         assert result["failed"]
     assert "no-such-program" in missing["msg"]
     assert "PATH" in missing["msg"]
+    assert missing["msg"].count("program not found") == 1, "equal instances have one problem together"
     assert "there is no provider 'docker'; configured: local" in provider["msg"]
     assert "providers.local.type" in kind["msg"]
     assert "dokcer" in kind["msg"]

@@ -103,7 +103,8 @@ def _plan(request: Request, ports: Ports, seen: Survey, state: State, now: float
         instances = [one for one in request.document.instances if one.provider == name and one.address in making]
         if instances and name in seen.fingerprints:
             problems += provider.validate(instances)
-    return replace(plan, problems=tuple(problems), warnings=(*plan.warnings, *seen.warnings))
+    # Equal instances have equal problems; one of each is enough.
+    return replace(plan, problems=tuple(dict.fromkeys(problems)), warnings=(*plan.warnings, *seen.warnings))
 
 
 def same_fleet(document: Document, state: State) -> None:
