@@ -48,15 +48,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
         try:
-            arguments, payload = gather.gather(
-                self._task.args,
-                variables,
-                template=self._templar.template,
-                load=lambda path: self._load(path, variables),
-                worker_fields=WORKER_FIELDS if name in _SINGLE else frozenset(),
-            )
-            if not gather.names_owner(payload):
-                shards.refuse_shared(payload["owner"], variables, self._templar.template)
+            arguments, payload = self._gather(name, variables)
         except HodeiError as error:
             raise AnsibleActionFail(str(error)) from None
         arguments["_payload"] = gather.dumps(payload)
@@ -66,6 +58,19 @@ class ActionModule(ActionBase):
         return self._execute_module(
             module_name=module, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
         )
+
+    def _gather(self, name: str, variables: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the arguments that stay arguments, and the payload. Raises HodeiError."""
+        arguments, payload = gather.gather(
+            self._task.args,
+            variables,
+            template=self._templar.template,
+            load=lambda path: self._load(path, variables),
+            worker_fields=WORKER_FIELDS if name in _SINGLE else frozenset(),
+        )
+        if not gather.names_owner(payload):
+            shards.refuse_shared(payload["owner"], variables, self._templar.template)
+        return arguments, payload
 
     def _is_direct(self, variables: dict[str, Any]) -> bool:
         delegated = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)

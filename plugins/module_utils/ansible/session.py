@@ -28,7 +28,8 @@ from ..model.settings import Setting, resolve
 from ..model.worker import Document
 from ..providers.registry import config_schemas, provider_type
 
-_NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
+#: Stands in for the lineage where a document is checked before its fleet has one.
+NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
 DEFAULT_PROVIDERS = {"local": {"type": "process"}}
 
 
@@ -127,7 +128,7 @@ def open_session(
     try:
         warnings: list[str] = []
         state = _state(store, owner, payload.lineage, write, warnings)
-        document = _parse(payload, owner, payload.lineage or state.lineage, key.secret)
+        document = parse_payload(payload, owner, payload.lineage or state.lineage, key.secret)
         for name in _needed(document, state, only_named and not payload.deleting):
             home = directory / "providers" / name
             providers[name] = make_provider(name, document.providers[name], owner, home, settings)
@@ -201,11 +202,12 @@ def _key(directory: Path, payload: Payload, owner: str) -> FleetKey:
     try:
         return load_key(directory)
     except HodeiError:
-        _parse(payload, owner, payload.lineage or _NO_LINEAGE, b"")
+        parse_payload(payload, owner, payload.lineage or NO_LINEAGE, b"")
         raise
 
 
-def _parse(payload: Payload, owner: str, lineage: Any, key: bytes) -> Document:
+def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Document:
+    """Check the whole document. Raises InvalidDocument with every problem."""
     raw = RawDocument(
         owner=owner,
         lineage=lineage,

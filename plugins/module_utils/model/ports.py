@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from .address import Address
 from .carry import Column
@@ -25,8 +25,10 @@ from .records import Event, Lease, Operation, OperationEnd, Run, State
 from .states import Intent, WorkerState
 from .worker import Instance, Lifecycle, Spec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever only converges does not load these
     import socket
+
+    from .finding import Finding
 
 PORT_VERSION = "1.0.0"
 
@@ -285,6 +287,14 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """What a provider may have beyond its port, for those who look for a fault."""
+
+    def examine(self) -> Sequence[Finding]:
+        """Look closer than a fingerprint does, without side effects; a finding without an area is about the provider itself."""
 
 
 class StateStore(Protocol):

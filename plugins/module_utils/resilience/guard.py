@@ -18,6 +18,7 @@ from ..model.errors import HodeiError, Problem
 from ..model.ports import (
     Capacity,
     CreateRequest,
+    Examinable,
     ExecRequest,
     ExecResult,
     Fingerprint,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     import socket
 
     from tenacity import Retrying
+
+    from ..model.finding import Finding
 
 T = TypeVar("T")
 Item = TypeVar("Item", CreateRequest, Target)
@@ -139,6 +142,10 @@ class Resilient:
         if self._policy.max_parallel is None:
             return found
         return replace(found, limits=replace(found.limits, parallel=self._policy.max_parallel))
+
+    def examine(self) -> Sequence[Finding]:
+        """Look closer, where the provider knows how to."""
+        return self._once(self._provider.examine) if isinstance(self._provider, Examinable) else ()
 
     def validate(self, instances: Sequence[Instance]) -> Sequence[Problem]:
         """Say what of the specs cannot work here."""

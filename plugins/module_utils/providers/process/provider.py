@@ -39,6 +39,7 @@ from .supervisor.wire import VERSION
 if TYPE_CHECKING:
     import socket
 
+    from ...model.finding import Finding
     from .launch import Payload
 
 _BULK = 1000
@@ -173,6 +174,12 @@ class ProcessProvider:
                 rows = (row for row in reply["rows"] if row[-1] == self._name)
                 return Listing(tuple(mapping.observation(row) for row in rows))
         raise HodeiError(Kind.NETWORK, "the supervisor left without an answer", hint="Try again.")
+
+    def examine(self) -> Sequence[Finding]:
+        """Look at the supervisor and at what lies in the owner's directory. Raises HodeiError when a supervisor does not answer."""
+        from .examine import examine
+
+        return tuple(examine(self.directory, self._name, self._client, self._version()))
 
     def capacity(self) -> Capacity:
         """Count CPU and memory of this machine. Raises HodeiError(configuration) when psutil is missing."""
