@@ -36,6 +36,12 @@ options:
     description:
       - The configured credential stores by name. Taken from the document or the variable C(hodei_stores) when left out.
     type: dict
+  moved:
+    description:
+      - "Workers that were renamed, each as V({from: worker.old, to: worker.new}). What runs goes on under its new address."
+      - Taken from the document or the variable C(hodei_moved) when left out.
+    type: list
+    elements: dict
   document:
     description:
       - Path of a document on the controller (YAML, JSON or TOML), or a list of such paths, that is used instead of the C(hodei_workers)

@@ -26,6 +26,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.engine.state.holder 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.verify import verify
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.tests.support.fleets import LINEAGE, Fleet, document
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
 from ansible_collections.hodei.workers.tests.support.model_cloud import Cloud, ModelProvider
@@ -70,6 +71,12 @@ class Scenario:
     meanwhile: Callable[[Fleet], None] = lambda fleet: None
     options: dict[str, Any] = field(default_factory=dict)
     never_without: tuple[str, ...] = ()
+    moved: tuple[dict[str, str], ...] = ()
+
+    @property
+    def wanted(self) -> Document:
+        """The document of the run that is killed."""
+        return document(self.after, providers=PROVIDERS, moved=list(self.moved))
 
 
 def _bad_night(fleet: Fleet) -> None:
@@ -82,6 +89,40 @@ def _amnesia(fleet: Fleet) -> None:
     fleet.lose_state()
 
 
+MOVED_BEFORE = """
+- {name: plain}
+- {name: several, count: 2}
+- {name: listed, count: 2}
+- {name: changing, env: {MODE: slow}}
+- {name: making, depends_on: [plain]}
+- {name: first, lifecycle: {replace: create_before_destroy, prevent_destroy: false}}
+- {name: sleeping}
+- {name: locked, lifecycle: {prevent_destroy: true}}
+"""
+MOVED_AFTER = """
+- {name: renamed}
+- {name: many, count: 2}
+- {name: one}
+- {name: two, depends_on: [renamed]}
+- {name: changed, env: {MODE: fast}}
+- {name: made, image: "app:2", depends_on: [renamed]}
+- {name: early, image: "app:2", lifecycle: {replace: create_before_destroy}}
+- {name: asleep, state: stopped}
+- {name: kept, lifecycle: {prevent_destroy: true}}
+"""
+MOVED = (
+    {"from": "plain", "to": "renamed"},
+    {"from": "several", "to": "many"},
+    {"from": "listed[0]", "to": "one"},
+    {"from": "listed[1]", "to": "two"},
+    {"from": "changing", "to": "changed"},
+    {"from": "making", "to": "made"},
+    {"from": "first", "to": "early"},
+    {"from": "sleeping", "to": "between"},
+    {"from": "between", "to": "asleep"},
+    {"from": "locked", "to": "kept"},
+)
+
 SCENARIOS = {
     "create": Scenario(after=AFTER),
     "converge": Scenario(BEFORE, AFTER, _bad_night, never_without=("api", "db", "keeper")),
@@ -92,6 +133,8 @@ SCENARIOS = {
         _amnesia,
         never_without=("api", "db", "keeper"),
     ),
+    "move": Scenario(MOVED_BEFORE, MOVED_AFTER, moved=MOVED),
+    "move after state was lost": Scenario(MOVED_BEFORE, MOVED_AFTER, lambda fleet: fleet.lose_state(), moved=MOVED),
     "destroy": Scenario(BEFORE.replace("prevent_destroy: true", "prevent_destroy: false"), options={"destroy": True}),
 }
 
@@ -116,7 +159,7 @@ def prepare(scenario: Scenario, directory: Path) -> None:
 def run(scenario: Scenario, directory: Path) -> None:
     """Do the run of a scenario as a process of its own does."""
     fleet = fleet_in(directory)
-    wanted = document(scenario.after, providers=PROVIDERS)
+    wanted = scenario.wanted
     report = fleet.converge(wanted, holder=str(this_process()), lease_timeout=0.0, **scenario.options)
     assert not report.failed, [one.reason for one in report.results]
     again = fleet.preview(wanted, **scenario.options)
@@ -145,11 +188,7 @@ def kill_points(scenario: Scenario, template: Path, work: Path) -> Iterator[int]
 def settled(scenario: Scenario, directory: Path) -> None:
     """Check that the world is what the document says, that state knows it, and that nobody touched the keeper."""
     fleet = fleet_in(directory)
-    wanted = (
-        {}
-        if scenario.options.get("destroy")
-        else {one.address: one for one in document(scenario.after, providers=PROVIDERS).instances}
-    )
+    wanted = {} if scenario.options.get("destroy") else {one.address: one for one in scenario.wanted.instances}
     objects = fleet.cloud.objects()
     assert Counter(one["address"] for one in objects) == Counter(map(str, wanted))
     state = fleet.state
@@ -173,6 +212,19 @@ def begun_before_done(directory: Path) -> None:
         begun = {row[0] for row in connection.execute("SELECT op_id FROM operation")}
     log = Cloud(directory / "cloud.json").log()
     assert {entry["operation"] for entry in log if entry["operation"]} <= begun
+
+
+def nothing_is_made_anew(scenario: Scenario, directory: Path) -> None:
+    """What moves and need not be replaced is the object that it was before."""
+    log = Cloud(directory / "cloud.json").log()
+    touched = {entry["address"] for entry in log if entry["verb"] in ("create", "delete")}
+    assert not scenario.moved or touched <= {
+        "worker.making",
+        "worker.made",
+        "worker.first",
+        "worker.early",
+        "worker.changed",
+    }
 
 
 def never_without(scenario: Scenario, directory: Path) -> None:
@@ -201,6 +253,7 @@ def test_invariant_1_invariant_2_invariant_12_killed_at_every_failpoint(name: st
         never_without(scenario, work)
         assert in_child(lambda: run(scenario, work)) == 0, f"converge after death {count} failed"
         settled(scenario, work)
+        nothing_is_made_anew(scenario, work)
     settled(scenario, work)
     _write_down(name, count)
     assert count > 10

@@ -32,6 +32,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.engine.converge impo
 from ansible_collections.hodei.workers.plugins.module_utils.engine.interrupt import Stop
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.verify import verify
+from ansible_collections.hodei.workers.plugins.module_utils.model.change import Action
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
 from ansible_collections.hodei.workers.tests.support.drawn import NAMES, PROVIDERS, Workers, fleets, needed
@@ -97,6 +98,7 @@ class FleetLife(RuleBasedStateMachine):
         self._reopen()
         self.workers: Workers = []
         self.foreign: list[dict[str, Any]] = []
+        self.moved: list[dict[str, str]] = []
 
     def teardown(self) -> None:
         try:
@@ -127,6 +129,29 @@ class FleetLife(RuleBasedStateMachine):
         """The same once more: it is what happens most."""
         self.edit_and_converge(edits, faults, death, prune=True)
 
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), edits=edits, faults=weather, death=deaths)
+    def rename_and_converge(self, data: st.DataObject, edits: list[Any], faults: list[Any], death: int | None) -> None:
+        """A worker gets another name; what moved is the object that it was."""
+        chosen = data.draw(st.sampled_from(self.workers))
+        free = [name for name in NAMES if name not in {one["name"] for one in self.workers}]
+        if not free:
+            return
+        old, new = chosen["name"], data.draw(st.sampled_from(free))
+        chosen["name"] = new
+        for one in self.workers:
+            one["depends_on"] = [new if other == old else other for other in one.get("depends_on", ())]
+        self.moved.append({"from": old, "to": new})
+        before = {one["external_id"]: one["address"] for one in self.cloud.objects()}
+        for name, change in edits:
+            self._edit(name, change)
+        report = self._run(self.workers, faults, death, prune=True, max_deletes=100, allow_empty=True)
+        for one in report.results if report is not None else ():
+            if one.change.action is Action.MOVE and one.status == "done" and one.outcome is not None:
+                seen = one.outcome.observation
+                assert seen is not None
+                assert before[seen.external_id] in (str(one.change.moved_from), str(one.change.address))
+
     @rule(faults=weather, death=deaths)
     def destroy(self, faults: list[Any], death: int | None) -> None:
         self._run(self.workers, faults, death, destroy=True)
@@ -140,13 +165,14 @@ class FleetLife(RuleBasedStateMachine):
     def use_the_worker_module(self, data: st.DataObject, state: str, death: int | None) -> None:
         chosen = data.draw(st.sampled_from(self.workers))
         only = [{name: value for name, value in chosen.items() if name != "depends_on"}]
-        others = [one for one in self.cloud.objects() if not _is(one, chosen["name"])]
+        kin = self._kin({chosen["name"]})
+        others = [one for one in self.cloud.objects() if not any(_is(one, name) for name in kin)]
         self._run(only, [], death, state=state, prune=False)
-        assert [one for one in self.cloud.objects() if not _is(one, chosen["name"])] == others
+        assert [one for one in self.cloud.objects() if not any(_is(one, name) for name in kin)] == others
 
     @rule(name=st.sampled_from(NAMES))
     def converge_a_target(self, name: str) -> None:
-        chosen = needed(self.workers, name)
+        chosen = self._kin(needed(self.workers, name))
         others = [one for one in self.cloud.objects() if not any(_is(one, name) for name in chosen)]
         self._run(self.workers, [], None, prune=True, targets=(name,), max_deletes=100, allow_empty=True)
         assert [one for one in self.cloud.objects() if not any(_is(one, name) for name in chosen)] == others
@@ -240,6 +266,29 @@ class FleetLife(RuleBasedStateMachine):
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
+    def _moves(self) -> list[dict[str, str]]:
+        """The entries that a sensible person would keep: the latest word about each name, and none about a name in use."""
+        used = {one["name"] for one in self.workers}
+        found: list[dict[str, str]] = []
+        for one in reversed(self.moved):
+            ends = {other["from"]: other["to"] for other in found}
+            end = one["to"]
+            while end in ends:
+                end = ends[end]
+            fresh = one["from"] not in used | set(ends) and one["to"] not in ends.values()
+            if fresh and end != one["from"]:
+                found.insert(0, one)
+        return found
+
+    def _kin(self, names: set[str]) -> set[str]:
+        """Names, and those whose objects move to or from them."""
+        found = set(names)
+        for _unused in self.moved:
+            for one in self.moved:
+                if found & set(one.values()):
+                    found |= set(one.values())
+        return found
+
     def _edit(self, name: str, change: dict[str, Any] | None) -> None:
         """Change one worker of the document; None removes it, and a worker that is not there yet is added."""
         others = [one for one in self.workers if one["name"] != name]
@@ -261,7 +310,7 @@ class FleetLife(RuleBasedStateMachine):
         self.cloud.faults.clear()
         for verb, kind, pattern, times in faults:
             self.cloud.fail(verb, kind, pattern, times)
-        wanted = document(workers, providers=PROVIDERS)
+        wanted = document(workers, providers=PROVIDERS, moved=self._moves())
         objects, logged = self.cloud.objects(), len(self.cloud.log())
         self.fleet.stop = Stop()
         report = None
@@ -324,7 +373,7 @@ class FleetLife(RuleBasedStateMachine):
         self.fleet.store = SqliteState(self.fleet.path, is_dead=lambda holder: holder == "tester")
 
     def _document(self) -> Any:
-        return document(self.workers, providers=PROVIDERS)
+        return document(self.workers, providers=PROVIDERS, moved=self._moves())
 
     def _ours(self) -> list[dict[str, Any]]:
         return [one for one in self.cloud.objects() if one["lineage"] == LINEAGE]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
@@ -76,6 +77,16 @@ def test_killed_at_a_failpoint(
         assert [outcome.error for outcome in fleet.provider.act(verb, targets)] == [None] * 5, verb
     assert rig.objects() == 5
     assert {one.state for one in fleet.provider.list().observations} == {WorkerState.RUNNING}
+    moves = [
+        fleet.request("moved", {}, key=key, operation="op-2", moved_from=Address("worker", "point", key))
+        for key in range(5)
+    ]
+    assert [outcome.error for outcome in fleet.provider.update(moves)] == [None] * 5
+    assert sorted(str(one.address) for one in fleet.provider.list().observations) == [
+        f"worker.moved[{key}]" for key in range(5)
+    ]
+    assert rig.objects() == 5
+    targets = [fleet.target("moved", key=key) for key in range(5)]
     assert [outcome.error for outcome in fleet.provider.act(Verb.DELETE, targets)] == [None] * 5
     assert fleet.provider.list().observations == ()
     assert rig.objects() == 0

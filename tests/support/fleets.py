@@ -50,9 +50,10 @@ def document(
     providers: Sequence[str] = ("cloud",),
     key: bytes = KEY,
     source: str = "workers",
+    moved: Sequence[Mapping[str, str]] = (),
 ) -> Document:
     """Parse workers, as YAML text or as data; an image and the first provider are filled in."""
-    return fragments({source: workers}, owner=owner, lineage=lineage, providers=providers, key=key)
+    return fragments({source: workers}, owner=owner, lineage=lineage, providers=providers, key=key, moved=moved)
 
 
 def fragments(
@@ -62,6 +63,7 @@ def fragments(
     lineage: str = LINEAGE,
     providers: Sequence[str] = ("cloud",),
     key: bytes = KEY,
+    moved: Sequence[Mapping[str, str]] = (),
 ) -> Document:
     """Parse a document that is written in several places."""
     parts = []
@@ -69,7 +71,7 @@ def fragments(
         listed = (yaml.safe_load(workers) or []) if isinstance(workers, str) else workers
         full = [{"image": "app:1", "provider": providers[0], **one} for one in listed]
         parts.append(Fragment(full, label))
-    raw = RawDocument(owner, lineage, parts, {name: {"type": "model"} for name in providers})
+    raw = RawDocument(owner, lineage, parts, {name: {"type": "model"} for name in providers}, moved=moved)
     return parse(raw, key=key, provider_schemas=PROVIDER_SCHEMA)
 
 

@@ -392,7 +392,30 @@ class ModelProvider:
             "drift": {},
         }
 
+    def _move(self, request: CreateRequest, origin: Address) -> Outcome:
+        """Another address for what stays as it is: in one step, and once."""
+        key = (request.address, request.generation)
+        old, new = self._name(origin, request.generation), self._name(*key)
+        with self.cloud.change() as data:
+            objects = data["objects"]
+            if old in objects and new in objects:
+                return Outcome(*key, error=HodeiError(Kind.CONFLICT, f"there is another {new}"))
+            there = objects.get(old) or objects.get(new)
+            if there is not None and there["operation"] == request.operation:
+                return Outcome(*key, observation=self._observation(there))
+            refused = self._refused(there, *key, request.etag)
+            if refused:
+                return refused
+            del objects[there["name"]]
+            there |= {"name": new, "address": str(request.address), "operation": request.operation}
+            there["version"] += 1
+            objects[new] = there
+            self._note(data, "move", there, request.operation)
+            return Outcome(*key, observation=self._observation(there))
+
     def _update(self, request: CreateRequest) -> Outcome:
+        if request.moved_from is not None:
+            return self._move(request, request.moved_from)
         with self.cloud.change() as data:
             there = data["objects"].get(self._name(request.address, request.generation))
             refused = self._refused(there, request.address, request.generation, request.etag)

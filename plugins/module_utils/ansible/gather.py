@@ -15,7 +15,7 @@ from typing import Any
 
 from ..model.errors import HodeiError, Kind
 
-SCALARS = ("owner", "lineage", "backend", "providers", "stores")
+SCALARS = ("owner", "lineage", "backend", "providers", "stores", "moved")
 FRAGMENT_PREFIX = "hodei_workers__"
 
 

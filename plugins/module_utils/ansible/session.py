@@ -22,6 +22,7 @@ from ..model.configs import read_backend
 from ..model.entries import Fragment
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..model.parse import RawDocument, parse
+from ..model.place import Place
 from ..model.ports import Provider, StateStore
 from ..model.records import State
 from ..model.settings import Setting, resolve
@@ -63,6 +64,7 @@ class Payload:
     variables: Mapping[str, Any]
     sources: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
+    moved: Any = None
 
 
 def read_payload(params: Mapping[str, Any]) -> Payload:
@@ -96,6 +98,7 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         backend=read_backend(pick("backend")),
         providers=pick("providers") or DEFAULT_PROVIDERS,
         stores=pick("stores"),
+        moved=pick("moved"),
         fragments=tuple(fragments),
         variables=gathered.get("variables", {}),
         sources=sources,
@@ -216,8 +219,16 @@ def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Doc
         backend=payload.backend,
         stores=payload.stores,
         deleting=payload.deleting,
+        moved=payload.moved,
+        moved_place=_moved_place(payload.sources.get("moved", "")),
     )
     return parse(raw, key=key, provider_schemas=config_schemas())
+
+
+def _moved_place(source: str) -> Place:
+    """Say where the moves are written, as a user would look for it."""
+    kind, _unused, name = source.partition(" ")
+    return Place("moved", name) if kind == "document" else Place(name if kind == "variable" else "moved")
 
 
 def _state(store: StateStore, owner: str, lineage: Any, write: bool, warnings: list[str]) -> State:

@@ -20,6 +20,7 @@ FLEET: Spec = {
     "backend": {"type": "dict"},
     "providers": {"type": "dict"},
     "stores": {"type": "dict"},
+    "moved": {"type": "list", "elements": "dict"},
     "document": {"type": "raw"},
     "_payload": {"type": "str", "no_log": True},
 }

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..model.change import Action
+from ..model.errors import HodeiError, Kind
 from ..model.normal import with_defaults
-from ..model.ports import CreateRequest, Labels, Outcome, Provider, Target, Verb
+from ..model.ports import CreateRequest, Labels, Observation, Outcome, Provider, Target, Verb
 from ..model.worker import Instance, Lifecycle
 from .difference import covered
 from .failpoints import hit
@@ -35,6 +37,8 @@ class Caller:
             outcomes = provider.create(self._requests(steps, op_ids))
         elif verb == "update":
             outcomes = provider.update(self._requests(steps, op_ids))
+        elif verb == "move":
+            outcomes = provider.update([self._move(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)])
         else:
             outcomes = provider.act(Verb(verb), [self._target(step) for step in steps])
         for outcome in outcomes:
@@ -43,9 +47,13 @@ class Caller:
 
     def bookkeeping(self, step: Step) -> Outcome:
         """Answer for a step that touches state only: what was seen is what there is."""
-        address, generation = step.change.address, step.generation
-        seen = next((one for one in self._world.at(address) if one.generation == generation), None)
-        return Outcome(address, generation, observation=seen)
+        return Outcome(step.change.address, step.generation, observation=self._seen(step))
+
+    def _seen(self, step: Step) -> Observation | None:
+        """Return a step's object as it was when the plan was made."""
+        places = (step.change.address, step.change.moved_from)
+        found = (one for address in places if address is not None for one in self._world.at(address))
+        return next((one for one in found if one.generation == step.generation), None)
 
     def _requests(self, steps: Sequence[Step], op_ids: Sequence[str]) -> list[CreateRequest]:
         return [self._request(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)]
@@ -65,19 +73,40 @@ class Caller:
             worker=instance.address.name,
             index=instance.address.key,
             degrade=instance.degrade,
-            etag=step.change.etag if update else "",
+            etag=step.change.etag if update and step.change.moved_from is None else "",
             drifted=self._drifted(step, instance) if update else (),
         )
 
     def _drifted(self, step: Step, instance: Instance) -> tuple[str, ...]:
-        seen = self.bookkeeping(step).observation
+        seen = self._seen(step)
         ignored = instance.lifecycle.ignore_changes
         return tuple(path for path in sorted(seen.drift) if not covered(path, ignored)) if seen else ()
+
+    def _move(self, step: Step, op_id: str) -> CreateRequest:
+        """Ask for another address and nothing else: what the object is made of, wants to be and is protected from stays."""
+        change, seen = step.change, self._seen(step)
+        if seen is None:
+            raise HodeiError(Kind.INTERNAL, "what moves was not seen", where=str(change.address))
+        return CreateRequest(
+            address=change.address,
+            generation=step.generation,
+            operation=op_id,
+            spec={},
+            digest=seen.spec_digest,
+            labels=replace(self._labels, key_id=seen.key_id),
+            lifecycle=Lifecycle(prevent_destroy=seen.protected),
+            intent=seen.intent,
+            worker=change.address.name,
+            index=change.address.key,
+            etag=seen.etag,
+            moved_from=change.moved_from,
+        )
 
     def _target(self, step: Step) -> Target:
         """Name the object. A step that follows another one on the same object must not stumble over the etag that this one left."""
         change = step.change
         planned = step.verb == change.action.value or change.action is Action.REPLACE
+        planned = planned and change.moved_from is None
         resource = self._journal.resource(change.address, step.generation)
         known = self._journal.instances.get(change.address)
         lifecycle = known.lifecycle if known else (resource.lifecycle if resource else Lifecycle())

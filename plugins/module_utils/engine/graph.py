@@ -24,7 +24,7 @@ Needs = dict[int, set[int]]
 
 
 class Step(NamedTuple):
-    """One thing to do to one object. ``verb`` is a port verb, ``create``, ``update``, or bookkeeping: ``adopt``, ``forget``.
+    """One thing to do to one object. ``verb`` is a port verb, ``create``, ``update``, ``move``, or bookkeeping: ``adopt``, ``forget``.
 
     ``ready``: with it the address is as wanted, so that those who depend on it may go on.
     """
@@ -101,6 +101,10 @@ def _parts(change: Change) -> Iterator[tuple[str, int, str]]:
     """Yield (verb, generation, provider) of what a change consists of, in order."""
     new, provider = change.generation, change.provider
     if change.action is Action.NOOP:
+        return
+    if change.moved_from is not None:
+        yield "move", change.old_generation or new, change.old_provider or provider
+    if change.action is Action.MOVE:
         return
     if change.action is Action.REPLACE:
         create = ("create", new, provider)

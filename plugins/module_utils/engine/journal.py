@@ -77,10 +77,12 @@ class Journal:
         for step, op_id, outcome in results:
             address = step.change.address
             known = after.setdefault(address, dict(self._resources.get(address, {})))
-            before = Before(self.instances.get(address), tuple(known.values()))
+            origin = step.change.moved_from
+            source = after.get(origin, self._resources.get(origin, {})) if origin is not None else {}
+            before = Before(self.instances.get(address), tuple(known.values()), source.get(step.generation))
             end = end_of(step, op_id, outcome, before, now)
-            for _unused, generation in end.drop:
-                known.pop(generation, None)
+            for dropped, generation in end.drop:
+                after.setdefault(dropped, dict(self._resources.get(dropped, {}))).pop(generation, None)
             known.update({put.generation: put for put in end.put})
             ends.append(end)
         hit("end.before")

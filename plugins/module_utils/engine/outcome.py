@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..model.address import Address
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Observation, Outcome
 from ..model.records import OperationEnd, Resource
 from ..model.states import Intent, WorkerState
-from ..model.worker import Instance
+from ..model.worker import Instance, Lifecycle
 from .graph import Step
 
 _INTENTS = {
@@ -30,11 +31,13 @@ Effect = tuple[tuple[Resource, ...], tuple[int, ...]]
 class Before:
     """What the engine knows of a step's address when the step ends.
 
-    ``instance`` is what the document wants (None when it wants nothing), ``resources`` what state remembers, all generations.
+    ``instance`` is what the document wants (None when it wants nothing), ``resources`` what state remembers, all generations;
+    ``origin`` is what it remembers of the object under the address that it moves from.
     """
 
     instance: Instance | None
     resources: Sequence[Resource] = ()
+    origin: Resource | None = None
 
     def of(self, generation: int) -> Resource | None:
         """Return state's record of one generation."""
@@ -48,13 +51,13 @@ def checked(step: Step, outcome: Outcome) -> HodeiError | None:
         if step.verb == "delete" and error.kind is Kind.NOT_FOUND:
             return None
         return _stale(step, error) if error.kind is Kind.CONFLICT and not error.hint else error
-    if step.verb not in ("create", "update"):
+    if step.verb not in ("create", "update", "move"):
         return None
     if seen is None:
         return _broken(step, "returned nothing for it")
     if (seen.address, seen.generation) != (step.change.address, step.generation):
         return _broken(step, f"returned {seen.address} generation {seen.generation} instead")
-    if seen.spec_digest != step.change.digest:
+    if step.verb != "move" and seen.spec_digest != step.change.digest:
         return _broken(step, "returned an object of another spec")
     return None
 
@@ -68,8 +71,14 @@ def end_of(step: Step, op_id: str, outcome: Outcome, before: Before, now: float)
         ended_at=now,
         error=error.as_dict() if error else None,
         put=(*put, *superseded(put, drop, before.resources, now)),
-        drop=tuple((step.change.address, generation) for generation in drop),
+        drop=(*((step.change.address, generation) for generation in drop), *_left_behind(step, error)),
     )
+
+
+def _left_behind(step: Step, error: HodeiError | None) -> tuple[tuple[Address, int], ...]:
+    """Name the record under the old address of what has moved."""
+    origin = step.change.moved_from
+    return () if step.verb != "move" or origin is None or error else ((origin, step.generation),)
 
 
 def superseded(
@@ -100,6 +109,8 @@ def _effect(step: Step, seen: Observation | None, error: HodeiError | None, befo
         return _created(step, instance, seen, error, now)
     if error is not None:
         return (), ()
+    if step.verb == "move":
+        return (_moved(step, instance, seen, before.origin or before.of(step.generation), now),), ()
     base = before.of(step.generation) or _fresh(step, instance, seen, now)
     return (_aligned(step, base, instance, seen, now),), ()
 
@@ -132,6 +143,26 @@ def _fresh(step: Step, instance: Instance, seen: Observation | None, now: float)
         created_at=now,
         updated_at=now,
     )
+
+
+def _moved(step: Step, instance: Instance, seen: Observation | None, known: Resource | None, now: float) -> Resource:
+    """Keep all that state knows of an object but its address; of one that only its labels tell, what those say."""
+    if known is None:
+        known = _fresh(step, instance, seen, now)
+        if known.digest != instance.digest:
+            known = replace(known, spec={})
+        if seen is not None:
+            known = replace(known, lifecycle=Lifecycle(prevent_destroy=seen.protected), intent=seen.intent)
+    moved = replace(
+        known,
+        address=step.change.address,
+        external_id=seen.external_id if seen else known.external_id,
+        dependencies=instance.depends_on,
+        source=instance.fragment,
+        status=_status(seen),
+        updated_at=now,
+    )
+    return _aligned(step, moved, instance, seen, now) if step.ready else moved
 
 
 def _aligned(step: Step, base: Resource, instance: Instance, seen: Observation | None, now: float) -> Resource:

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..model.address import Address
-from ..model.change import Action, Change, Plan
+from ..model.change import Action, Cause, Change, Plan
 from ..model.worker import Instance
 from .carried import not_carried
 from .current import Holding, holdings
 from .decide import Decision, decide
 from .guards import guard
 from .inputs import Draft, Inputs, protected
+from .moves import Moves, Origin, follow
 from .order import ordered
 from .unseen import block_deletions, block_dependents, unseen
 from .unwanted import is_unwanted, leftovers, plan_unwanted
@@ -24,25 +27,30 @@ _NOTHING = Holding()
 def make_plan(inputs: Inputs) -> Plan:
     """Compare the document with the world and say what to do, in the order of the document, what is unwanted last."""
     draft = Draft()
-    held = holdings(inputs.state, inputs.world)
-    wanted = _wanted(inputs)
+    moves = follow(inputs.document.moves, holdings(inputs.state, inputs.world), inputs.world)
+    held = moves.held
+    wanted = _wanted(inputs, moves)
     problems, draft.warnings = not_carried(wanted.values(), inputs.columns)
     draft.problems += problems
     for address, instance in wanted.items():
-        _plan_wanted(inputs, draft, instance, held.get(address, _NOTHING))
+        if address in moves.blocked:
+            draft.blocked[address] = moves.blocked[address]
+        else:
+            _plan_wanted(inputs, draft, instance, held.get(address, _NOTHING), moves.origins.get(address))
     for address, one in held.items():
-        if address not in wanted and is_unwanted(inputs, address):
+        if address not in wanted and is_unwanted(inputs, moves, address):
             plan_unwanted(inputs, draft, address, one)
     block_deletions(draft, inputs.world)
-    block_dependents(draft, wanted, inputs.state.resources)
+    resources = moves.renamed(inputs.state.resources)
+    block_dependents(draft, wanted, resources)
     draft.problems += guard(inputs.document, inputs.options, draft.changes, workers=len(held))
-    draft.warnings += _interrupted(inputs)
+    draft.warnings += [*_interrupted(inputs), *moves.warnings]
     return Plan(
         owner=inputs.document.owner,
         lineage=inputs.document.lineage,
         serial=inputs.state.serial,
         document_digest=inputs.document.digest,
-        changes=ordered(draft.changes, inputs.instances, inputs.state.resources),
+        changes=ordered(draft.changes, inputs.instances, resources),
         blocked={str(address): why for address, why in draft.blocked.items()},
         kept={str(address): why for address, why in draft.kept.items()},
         problems=tuple(draft.problems),
@@ -52,13 +60,13 @@ def make_plan(inputs: Inputs) -> Plan:
     )
 
 
-def _wanted(inputs: Inputs) -> dict[Address, Instance]:
+def _wanted(inputs: Inputs, moves: Moves) -> dict[Address, Instance]:
     """Select instances; the dependencies of a target come along, as nothing can start without them, unless excluded."""
     options = inputs.options
     if options.destroy or options.state == "absent":
         return {}
     everything = inputs.instances
-    chosen = {address for address in everything if options.selects(address)}
+    chosen = {address for address in everything if moves.selected(options, address)}
     if options.targets:
         waiting = list(chosen)
         while waiting:
@@ -69,23 +77,35 @@ def _wanted(inputs: Inputs) -> dict[Address, Instance]:
     return {address: instance for address, instance in everything.items() if address in chosen}
 
 
-def _plan_wanted(inputs: Inputs, draft: Draft, instance: Instance, held: Holding) -> None:
+def _plan_wanted(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, origin: Origin | None = None) -> None:
     address = instance.address
-    decision = _decide(inputs, draft, instance, held)
+    decision = _decide(inputs, draft, instance, held, moves_in=origin is not None)
+    if origin is not None:
+        decision = _moved(decision, origin)
     if decision.blocked:
         draft.blocked[address] = decision.blocked
         return
     if decision.action is Action.REPLACE and instance.lifecycle.prevent_destroy:
         draft.problems.append(protected(address, "replaced", decision.reason, instance.source))
     change = _change(inputs, instance, held, decision)
+    if origin is not None:
+        change = replace(change, moved_from=origin.address)
     draft.changes.append(change)
     draft.changes += leftovers(inputs, held, resumed=change.generation)
 
 
-def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding) -> Decision:
+def _moved(decision: Decision, origin: Origin) -> Decision:
+    """Say that an object gets another address, and what else is done to it."""
+    said = f"moved from {origin.name}"
+    if decision.action in (Action.NOOP, Action.ADOPT):
+        return decision._replace(action=Action.MOVE, cause=Cause.DOCUMENT, reason=said)
+    return decision._replace(reason=f"{said}; {decision.reason}")
+
+
+def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, *, moves_in: bool = False) -> Decision:
     address = instance.address
     blocked = unseen(inputs.world, address, held, instance.provider)
-    if not blocked and held.seen is None and address in inputs.foreign:
+    if not blocked and (held.seen is None or moves_in) and address in inputs.foreign:
         blocked = f"its place is taken: {inputs.foreign[address]}; adopt that with fleet_refresh, or delete it there"
     if blocked:
         return Decision(Action.NOOP, blocked=blocked)

@@ -55,6 +55,7 @@ def change_to_dict(change: Change) -> dict[str, Any]:
         "deposed": change.deposed,
         "after": [str(address) for address in change.after],
         "source": change.source,
+        "moved_from": str(change.moved_from) if change.moved_from else None,
     }
 
 
@@ -79,4 +80,5 @@ def change_from_dict(raw: Mapping[str, Any]) -> Change:
         deposed=raw["deposed"],
         after=tuple(parse_address(text) for text in raw["after"]),
         source=raw["source"],
+        moved_from=parse_address(raw["moved_from"]) if raw.get("moved_from") else None,
     )

@@ -12,13 +12,14 @@ from ..model.change import Cause, Change
 from ..model.records import Resource
 from .current import Holding
 from .inputs import Draft, Inputs, delete, forget, protected
+from .moves import Moves
 from .unseen import unseen
 
 
-def is_unwanted(inputs: Inputs, address: Address) -> bool:
+def is_unwanted(inputs: Inputs, moves: Moves, address: Address) -> bool:
     """Tell whether something that is there, but not among what this run wants, is for this run to deal with."""
     options = inputs.options
-    if not options.selects(address):
+    if not moves.selected(options, address):
         return False
     if options.destroy:
         return True

@@ -28,6 +28,7 @@ class Action(str, Enum):
     RESUME = "resume"
     RESTART = "restart"
     DELETE = "delete"
+    MOVE = "move"
     ADOPT = "adopt"
     FORGET = "forget"
 
@@ -58,7 +59,8 @@ class Change:
     ``old_generation``, on ``old_provider`` where that differs); ``etag`` is the version of the object that the
     plan was made against. ``then`` is a second action on the same object once the first has succeeded,
     ``intent`` the run state wanted in the end. ``after`` lists the addresses whose changes must have succeeded
-    before this one starts. ``deposed`` marks the deletion of a superseded object.
+    before this one starts. ``deposed`` marks the deletion of a superseded object. ``moved_from`` is the address that the object
+    carries up to now: it gets this one first.
     """
 
     address: Address
@@ -79,6 +81,7 @@ class Change:
     deposed: bool = False
     after: tuple[Address, ...] = ()
     source: str = ""
+    moved_from: Address | None = None
 
     @property
     def key(self) -> tuple[Address, int]:

@@ -14,17 +14,18 @@ from .digest import canonical, keyed
 from .entries import Entry, Fragment, read_entries
 from .errors import InvalidDocument, Problem
 from .expand import engine_part, expand, override_problems
+from .moved import moves_text, read_moves, still_there
 from .place import Place
 from .schema import Schema
 from .schema_document import BACKEND, LINEAGE, OWNER
-from .worker import Document, Instance
+from .worker import Document, Instance, Move
 
 
 class RawDocument(NamedTuple):
     """A document as it came: nothing checked, nothing converted.
 
     ``fragments`` are the workers, from as many places as there are; ``source`` is the file of everything else, if it is one.
-    ``deleting`` says that the workers are named to be deleted: their names are enough.
+    ``deleting`` says that the workers are named to be deleted: their names are enough. ``moved_place`` is where ``moved`` is written.
     """
 
     owner: Any
@@ -35,6 +36,8 @@ class RawDocument(NamedTuple):
     stores: Any = None
     source: str = ""
     deleting: bool = False
+    moved: Any = None
+    moved_place: Place = Place("moved")
 
 
 def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema]) -> Document:
@@ -53,20 +56,27 @@ def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema
     for entry in entries:
         if "instances" in entry.worker:
             problems += override_problems(entry)
+    moves, wrong = read_moves(raw.moved, raw.moved_place)
+    problems += wrong
     if problems:
         raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.source))
     instances: list[Instance] = []
     for entry, provider in zip(entries, chosen, strict=True):
         instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key))
+    listed = tuple(entry.worker["name"] for entry in entries)
+    problems = list(still_there(moves, instances, listed))
+    if problems:
+        raise InvalidDocument(_sourced(problems, raw.source))
     return Document(
         owner=raw.owner,
         lineage=str(raw.lineage).lower(),
         instances=tuple(instances),
         providers=providers,
         stores={},
-        digest=_digest(key, raw, entries, instances, providers, provider_schemas),
+        digest=_digest(key, raw, moves, entries, instances, providers, provider_schemas),
         sources=tuple(dict.fromkeys(fragment.label for fragment in raw.fragments)),
-        names=tuple(entry.worker["name"] for entry in entries),
+        names=listed,
+        moves=moves,
     )
 
 
@@ -120,7 +130,7 @@ def _choose_providers(
 
 def _sourced(problems: Any, source: str) -> list[Problem]:
     """Name the file of what was wrong outside of the workers."""
-    heads = ("owner", "lineage", "backend", "providers", "stores")
+    heads = ("owner", "lineage", "backend", "providers", "stores", "moved")
     if not source:
         return list(problems)
     return [
@@ -134,12 +144,13 @@ def _sourced(problems: Any, source: str) -> list[Problem]:
 def _digest(
     key: bytes,
     raw: RawDocument,
+    moves: Sequence[Move],
     entries: Sequence[Entry],
     instances: Sequence[Instance],
     providers: Mapping[str, Config],
     schemas: Mapping[str, Schema],
 ) -> str:
     shown = {name: public(config, schemas[config["type"]]) for name, config in providers.items()}
-    head = canonical([raw.owner, str(raw.lineage).lower(), shown])
+    head = canonical([raw.owner, str(raw.lineage).lower(), shown, *moves_text(moves)])
     parts = [f"{one.address}\0{one.provider}\0{one.digest}\0{one.state}" for one in instances]
     return keyed(key, "document", "\n".join([head, *(engine_part(entry) for entry in entries), *parts]))

@@ -133,7 +133,10 @@ class CreateRequest:
     another digest is a conflict. For ``update``, ``etag`` must still be the object's (empty: any); a ``digest``
     equal to the object's leaves the spec alone and writes labels and lifecycle only, but for the fields named
     in ``drifted``, which are put right; ``adopt_from`` names the foreign lineage that the object may carry and
-    loses. ``spec`` has the schema's defaults merged in and holds ``env`` in plain text.
+    loses. ``moved_from`` is the address that the object of this generation carries up to now: it gets ``address``
+    and its new labels in one step and is not touched otherwise; one that has it already is done, and another
+    object there is a conflict. For both, ``spec`` is empty and what the object is made of stays. Else ``spec`` has
+    the schema's defaults merged in and holds ``env`` in plain text.
     """
 
     address: Address
@@ -149,6 +152,7 @@ class CreateRequest:
     degrade: tuple[str, ...] = ()
     etag: str = ""
     adopt_from: str = ""
+    moved_from: Address | None = None
     drifted: tuple[str, ...] = ()
 
 

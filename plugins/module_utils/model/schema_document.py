@@ -74,6 +74,21 @@ STORES = group(
 )
 
 
+_ADDRESS = {"type": "string", "format": "address"}
+
+MOVED = listed(
+    group(
+        {
+            "from": {**_ADDRESS, "description": "What it was called: `worker.old`, or one instance, `worker.web[0]`."},
+            "to": {**_ADDRESS, "description": "What it is called now."},
+        },
+        "A worker that got another name.",
+        required=("from", "to"),
+    ),
+    "Workers that were renamed: what runs goes on under its new address, and nothing is made anew. Entries may stay.",
+)
+
+
 def provider_schema(own: Schema) -> Schema:
     """Put a provider type's own keys (a fragment with `properties`, and `required`, `oneOf`... if it likes) beside the common ones."""
     return {
@@ -102,6 +117,7 @@ def document_schema(provider_schemas: Mapping[str, Schema]) -> Schema:
                 "name", provider, "Where workers run, by a name of your choice. Left out: `local: {type: process}`."
             ),
             "stores": STORES,
+            "moved": MOVED,
             "workers": {
                 **listed(WORKER, "The workers: a list, or a mapping by name."),
                 "type": ["array", "object"],
@@ -113,6 +129,5 @@ def document_schema(provider_schemas: Mapping[str, Schema]) -> Schema:
         x_later={
             "secrets": "secrets come in a later version",
             "rotation_policies": f"rotation {_LATER}",
-            "moved": f"renaming without recreating {_LATER}",
         },
     )

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .address import Address
+from .errors import Problem
 
 Spec = Mapping[str, Any]
 
@@ -62,6 +63,31 @@ class Instance:
         return file if separator else self.source.partition("[")[0]
 
 
+class Move(NamedTuple):
+    """A worker, or one instance, that got another address: what ran as ``source`` is to go on as ``target``.
+
+    ``place`` and ``file`` say where that is written.
+    """
+
+    source: Address
+    target: Address
+    place: str
+    file: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about all instances of a worker: neither side has an index."""
+        return self.source.key is None and self.target.key is None
+
+    def apply(self, address: Address) -> Address:
+        """Return the address that one of ``source`` gets."""
+        return self.target._replace(key=address.key) if self.is_whole else self.target
+
+    def problem(self, message: str, hint: str) -> Problem:
+        """Say what is wrong with it, at its place."""
+        return Problem(self.place, message, hint, self.file)
+
+
 @dataclass(frozen=True)
 class Document:
     """A whole, valid document: everything that one run may converge.
@@ -69,7 +95,7 @@ class Document:
     ``providers`` and ``stores`` map a name to its configuration (``type`` resolved); ``sources`` are the labels
     of the fragments that this run saw (``hodei_workers``, ``hodei_workers__linux``, ``ci.yml``): what came from
     any other is Unknown and never pruned; ``digest`` identifies the content (keyed);
-    ``names`` are the workers that it lists, those with ``count: 0`` included.
+    ``names`` are the workers that it lists, those with ``count: 0`` included; ``moves`` say which got another address.
     """
 
     owner: str
@@ -80,3 +106,4 @@ class Document:
     digest: str
     sources: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    moves: tuple[Move, ...] = ()

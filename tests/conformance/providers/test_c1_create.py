@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
-from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Verb
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import LogRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import LINEAGE, Fleet
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 
 def test_the_same_request_twice_is_one_worker(fleet: Fleet) -> None:
@@ -108,3 +110,49 @@ def test_a_verb_against_an_older_version_is_a_conflict(fleet: Fleet) -> None:
     assert outcome.error is not None
     assert outcome.error.kind is Kind.CONFLICT
     assert fleet.see("etag") is not None
+
+
+def test_another_address_for_what_goes_on_living(fleet: Fleet) -> None:
+    """Renamed in one step, asked for twice; its run, its log and what it is made of stay."""
+    spec = fleet.rig.shell("echo hello; sleep 600")
+    made = fleet.make("old", spec, key=3)
+    wait_for(lambda: b"hello" in fleet.provider.logs(LogRequest(fleet.target("old", key=3))).text, "its first words")
+    origin = Address("worker", "old", 3)
+    move = fleet.request("new", {}, moved_from=origin, etag=made.etag, operation="op-2")
+    for _unused in range(2):
+        (outcome,) = fleet.provider.update([move])
+        assert outcome.error is None
+        seen = outcome.observation
+        assert seen is not None
+        assert (seen.address, seen.generation, seen.operation) == (Address("worker", "new"), 1, "op-2")
+        assert (seen.started_at, seen.restarts, seen.spec_digest) == (made.started_at, 0, made.spec_digest)
+        assert (seen.state, seen.key_id, seen.ports) == (made.state, made.key_id, made.ports)
+        assert fleet.provider.list().observations == (seen,)
+    assert fleet.rig.objects() == 1
+    assert b"hello" in fleet.provider.logs(LogRequest(fleet.target("new"))).text
+
+    again = fleet.make("old", spec, key=3)
+    assert again.address == origin
+    assert fleet.rig.objects() == 2
+    (taken,) = fleet.provider.update([fleet.request("new", {}, moved_from=origin, operation="op-3")])
+    assert taken.error is not None
+    assert taken.error.kind is Kind.CONFLICT
+    fleet.do(Verb.DELETE, "new")
+    assert [one.address for one in fleet.provider.list().observations] == [origin]
+    assert fleet.rig.objects() == 1
+    fleet.do(Verb.RESTART, "old", key=3)
+
+    (absent,) = fleet.provider.update([fleet.request("nobody", {}, moved_from=Address("worker", "who"))])
+    assert absent.error is not None
+    assert absent.error.kind is Kind.NOT_FOUND
+
+
+def test_a_move_against_an_older_version_is_a_conflict(fleet: Fleet) -> None:
+    """The world changed between plan and apply."""
+    made = fleet.make("old", fleet.rig.shell("sleep 600"))
+    fleet.do(Verb.PAUSE, "old", etag=made.etag)
+    move = fleet.request("new", {}, moved_from=Address("worker", "old"), etag=made.etag, operation="op-2")
+    (outcome,) = fleet.provider.update([move])
+    assert outcome.error is not None
+    assert outcome.error.kind is Kind.CONFLICT
+    assert fleet.state("old") is WorkerState.PAUSED

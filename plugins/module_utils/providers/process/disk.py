@@ -16,7 +16,7 @@ from ...model.records import Event
 from .mapping import observation
 from .supervisor import procfs
 from .supervisor import record as states
-from .supervisor.record import NotBegunError, Record, load, read_all
+from .supervisor.record import NotBegunError, Record, as_filed, load, read_all
 from .supervisor.wire import EVENTS_NAME, OLD_EVENTS_NAME, RECORDS_DIR
 
 UNSEEN = "it ended while no supervisor watched; its exit code is unknown"
@@ -38,6 +38,7 @@ def listing(directory: str, provider: str) -> Listing:
     try:
         for name, found in read_all(records):
             if isinstance(found, Record):
+                as_filed(found, name)
                 if found.provider == provider:
                     seen.append(observation(as_seen(found, boot).row()))
             elif not isinstance(found, NotBegunError) and not _torn_by_a_crash(name, records):

@@ -33,7 +33,7 @@ class Settings(NamedTuple):
 def draft(request: CreateRequest, settings: Settings, host_env: Mapping[str, str]) -> dict[str, Any]:
     """Return the record that a request asks for; ``host_env`` is where ``env_from_host`` is read.
 
-    Who adopts a worker knows nothing of what it is made of: ``spec`` is None then, and it keeps its own.
+    Who adopts or renames a worker knows nothing of what it is made of: ``spec`` is None then, and it keeps its own.
     """
     return {
         "name": request.address.name,
@@ -48,7 +48,7 @@ def draft(request: CreateRequest, settings: Settings, host_env: Mapping[str, str
         "intent": request.intent.value,
         "protected": request.lifecycle.prevent_destroy,
         "labels": {name: str(value) for name, value in request.spec.get("labels", {}).items()},
-        "spec": None if request.adopt_from else wire_spec(request, settings, host_env),
+        "spec": None if request.adopt_from or request.moved_from else wire_spec(request, settings, host_env),
     }
 
 

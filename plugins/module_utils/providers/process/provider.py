@@ -220,6 +220,9 @@ class ProcessProvider:
                 "draft": mapping.draft(request, self._settings, self._environ),
                 "etag": request.etag,
                 "adopt_from": request.adopt_from,
+                "moved_from": {"name": request.moved_from.name, "key": request.moved_from.key}
+                if request.moved_from
+                else None,
             }
             for request in requests
         ]

@@ -83,6 +83,15 @@ def remove_file(name: str, dir_fd: int) -> None:
         return
 
 
+def exists(name: str, dir_fd: int) -> bool:
+    """Tell whether something of that name is in a directory."""
+    try:
+        os.lstat(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def passable() -> int:
     """Return the mode of a directory on the way to a worker's own: root's workers may be other users."""
     return 0o711 if os.geteuid() == 0 else 0o700

@@ -13,7 +13,10 @@ import signal
 
 VARIABLE = "HODEI_FAILPOINT_SUPERVISOR"
 #: Every name in use, so that a test can visit all of them.
-NAMES = ("admit", "forked", "recorded", "released", "started", "stopping", "exited", "removing", "removed")
+NAMES = (
+    *("admit", "forked", "recorded", "released", "started", "stopping", "exited", "removing", "removed"),
+    *("renaming", "renamed", "relogged"),
+)
 _name, _unused, _file = os.environ.get(VARIABLE, "").partition("@")
 
 

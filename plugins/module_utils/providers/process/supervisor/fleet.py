@@ -14,12 +14,13 @@ from typing import Any
 
 from . import procfs
 from . import record as states
-from .dirs import remove_file
+from .dirs import exists, remove_file
 from .failpoint import reach
 from .record import NotBegunError, Record, create, read_all, record_id, replace
 from .removal import remove_tree
+from .renaming import finish, rename
 from .run import memory_reason
-from .wire import RefusedError
+from .wire import WORKERS_DIR, RefusedError
 from .worker import Worker
 from .world import World, disk_problem
 
@@ -45,6 +46,7 @@ class Fleet:
             if isinstance(found, Exception):
                 self._set_aside(name, found)
                 continue
+            finish(found, name, self._world)
             worker = self.workers[found.id] = Worker(found, self._world)
             self._world.ports.hold(found.id, found.spec["ports"], found.ports)
             worker.take_over()
@@ -98,14 +100,15 @@ class Fleet:
         world = self._world
         name = record_id(draft["name"], draft["key"], draft["generation"])
         ports = world.ports.allocate(name, draft["spec"]["ports"], tuple(draft["spec"]["port_range"]))
+        token = secrets.token_hex(8)
         record = Record(
             **draft,
             id=name,
-            token=secrets.token_hex(8),
+            token=token,
             boot=world.boot,
             created_at=world.now(),
             ports=ports,
-            home=os.path.join(world.directories.path, "workers", name),
+            home=os.path.join(world.directories.path, WORKERS_DIR, self._free_place(name, token)),
         )
         try:
             create(record, world.directories.records)
@@ -116,13 +119,24 @@ class Fleet:
         worker.tell("created", draft["operation"])
         return worker
 
-    async def update(self, draft: Mapping[str, Any], etag: str, adopt_from: str) -> None:
-        """Change labels, and the spec where the digest differs, of a worker that goes on living."""
+    def _free_place(self, name: str, token: str) -> str:
+        """Choose a directory of its own: one that had this name before may live on in the first choice."""
+        taken = any(worker.record.place == name for worker in self.workers.values())
+        return f"{name}.{token}" if taken or exists(name, self._world.directories.workers) else name
+
+    async def update(
+        self, draft: Mapping[str, Any], etag: str, adopt_from: str, moved_from: Mapping[str, Any] | None = None
+    ) -> None:
+        """Change labels, the address, and the spec where the digest differs, of a worker that goes on living."""
         worker = self.find(draft["name"], draft["key"], draft["generation"])
+        if moved_from is not None:
+            worker = self._moving(worker, draft, moved_from)
         if worker is None:
             raise RefusedError("not_found", "there is no such worker to update", "Converge again.")
         async with worker.verbs:
             record = worker.record
+            if moved_from is not None and record.operation == draft["operation"]:
+                return  # asked again: the supervisor that did it died before it could say so
             _check_etag(record, etag)
             if record.lineage not in (draft["lineage"], adopt_from):
                 raise RefusedError("conflict", f"it belongs to lineage {record.lineage}", "See fleet_refresh.")
@@ -134,11 +148,30 @@ class Fleet:
                 record.spec = record.spec | {key: draft["spec"][key] for key in ("grace", "ttl")}
             record.edits += 1
             try:
+                if moved_from is not None:
+                    self._rename(worker, record_id(draft["name"], draft["key"], draft["generation"]))
                 replace(record, self._world.directories.records)
             except OSError as error:
                 raise disk_problem(error, self._world.directories.path) from error
             worker.renew()
             worker.tell("updated", draft["operation"])
+
+    def _moving(self, there: Worker | None, draft: Mapping[str, Any], origin: Mapping[str, Any]) -> Worker | None:
+        """Find who is to move: the one under the old address, or under the new one who has moved already."""
+        moving = self.find(origin["name"], origin["key"], draft["generation"])
+        if moving is not None and there is not None:
+            raise RefusedError("conflict", f"there is a {there.record.address} already", "Plan again.")
+        return moving or there
+
+    def _rename(self, worker: Worker, name: str) -> None:
+        """Give a worker another address; its process, its directory and its ports stay as they are. Raises OSError."""
+        record, old, called = worker.record, worker.record.id, worker.record.address
+        if old == name:
+            return
+        rename(record, name, self._world)
+        self.workers[name] = self.workers.pop(old)
+        self._world.ports.hold(name, record.spec["ports"], record.ports)
+        worker.tell("moved", f"from {called}")
 
     async def act(self, verb: str, target: Mapping[str, Any]) -> None:
         """Do a verb; to delete or stop what is gone is well done. Raises RefusedError."""
@@ -181,7 +214,7 @@ class Fleet:
         reach("removing")
         record, directories = worker.record, self._world.directories
         try:
-            remove_tree(record.id, directories.workers)
+            remove_tree(record.place, directories.workers)
             self._world.logs.forget(record.id)
             remove_file(f"{record.id}.json", directories.records)
         except OSError as error:

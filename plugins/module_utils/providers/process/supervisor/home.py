@@ -15,13 +15,16 @@ from .wire import LOGS_DIR, VOLUMES_DIR, WORKERS_DIR
 
 
 class Home(NamedTuple):
-    """What to make: ``path`` is the owner's directory, ``uid`` and ``gid`` whom the worker's own is given to."""
+    """What to make: ``path`` is the owner's directory, ``uid`` and ``gid`` whom the worker's own is given to; ``log`` is whose log
+    is opened.
+    """
 
     path: str
     worker: str
     uid: int
     gid: int
     volumes: Sequence[Mapping[str, Any]]
+    log: str
 
 
 def prepare(home: Home) -> int:
@@ -31,7 +34,7 @@ def prepare(home: Home) -> int:
     own = make_owned(home.worker, workers, home.uid, home.gid)
     for volume in home.volumes:
         _make_volume(volume, own, owner, home)
-    return open_log(home.worker, open_directory(LOGS_DIR, owner))
+    return open_log(home.log, open_directory(LOGS_DIR, owner))
 
 
 def _make_volume(volume: Mapping[str, Any], own: int, owner: int, home: Home) -> None:

@@ -71,7 +71,7 @@ def main_launch(record: Record, world: World) -> Launch:
     command = expand_all([record.spec["program"], *record.spec["arguments"]], env)
     launch = _launch(record, world, command, env, record.spec["cwd"], record.spec["user"])
     uid, gid = launch.user[:2] if launch.user else (os.geteuid(), os.getegid())
-    return launch._replace(home=Home(world.directories.path, record.id, uid, gid, record.spec["volumes"]))
+    return launch._replace(home=Home(world.directories.path, record.place, uid, gid, record.spec["volumes"], record.id))
 
 
 def side_launch(record: Record, world: World, command: list[str], suffix: str, request: dict[str, Any]) -> Launch:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import struct
 
-from .dirs import remove_file
+from .dirs import exists, remove_file
 
 #: Unix seconds, and the length of the log at that time.
 INDEX_ENTRY = struct.Struct("<QQ")
@@ -80,12 +80,21 @@ class Keeper:
             os.close(fd)
         self._sizes[worker] = 0
 
+    def rename(self, worker: str, new: str) -> None:
+        """Give all of a worker's logs the name of another."""
+        self._sizes[new] = self._sizes.pop(worker, 0)
+        for name in (log_name, index_name):
+            old = 0
+            while old < 2 or exists(name(worker, old), self._directory):
+                _rename(name(worker, old), name(new, old), self._directory)
+                old += 1
+
     def forget(self, worker: str) -> None:
         """Delete all of a worker's logs."""
         self._sizes.pop(worker, None)
         for name in (log_name, index_name):
             old = 0
-            while old < 2 or _exists(name(worker, old), self._directory):
+            while old < 2 or exists(name(worker, old), self._directory):
                 remove_file(name(worker, old), self._directory)
                 old += 1
 
@@ -132,11 +141,3 @@ def _rename(source: str, target: str, directory: int) -> None:
         os.rename(source, target, src_dir_fd=directory, dst_dir_fd=directory)
     except FileNotFoundError:
         return
-
-
-def _exists(name: str, directory: int) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True

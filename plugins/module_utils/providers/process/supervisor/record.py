@@ -85,6 +85,11 @@ class Record:
         return f"worker.{self.name}" if self.key is None else f"worker.{self.name}[{self.key}]"
 
     @property
+    def place(self) -> str:
+        """What its own directory and its control groups are called. They keep that when the worker gets another address."""
+        return os.path.basename(self.home) or self.id
+
+    @property
     def etag(self) -> str:
         """Changes when a caller changes the object, or makes another in its place."""
         return f"{self.token}-{self.edits}"
@@ -129,6 +134,26 @@ class NotBegunError(ValueError):
 def record_id(name: str, key: int | None, generation: int) -> str:
     """Name a worker's files: ``runner.1``, ``runner+2.1``; no two addresses share one."""
     return f"{name}.{generation}" if key is None else f"{name}+{key}.{generation}"
+
+
+def read_id(worker: str) -> tuple[str, int | None, int]:
+    """Return name, key and generation of what ``record_id`` has named."""
+    slug, _unused, generation = worker.rpartition(".")
+    name, _unused, key = slug.partition("+")
+    return name, int(key) if key else None, int(generation)
+
+
+def as_filed(record: Record, file: str) -> bool:
+    """Give a record the address that its file is named after, which is the one that counts; False when it had that already.
+
+    Whoever renamed the file died before its content was written.
+    """
+    worker = file.removesuffix(".json")
+    if record.id == worker:
+        return False
+    record.id = worker
+    record.name, record.key, record.generation = read_id(worker)
+    return True
 
 
 def save(record: Record, directory: int) -> None:

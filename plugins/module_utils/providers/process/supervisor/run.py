@@ -41,7 +41,7 @@ class Run:
         run = cls(record, world)
         async with world.starts:
             try:
-                record.groups = world.groups.make(record.id, limits_of(record))
+                record.groups = world.groups.make(record.place, limits_of(record))
                 world.families[record.token] = record.groups
                 run._log_start = run._log_size()
                 await spawn(world.forker, main_launch(record, world), (), run._recorded)

@@ -79,7 +79,7 @@ def _line(change: Change) -> str:
 def _document(case: Case, when: str, providers: list[str]) -> Document:
     written = case.get(when, case.get("was", []) if when == "now" else [])
     parts = written if isinstance(written, Mapping) else {"workers": written}
-    return fragments(parts, providers=providers)
+    return fragments(parts, providers=providers, moved=case.get("moved", ()) if when == "now" else ())
 
 
 def _options(case: Case) -> Options:
@@ -143,7 +143,7 @@ def _changed_objects(objects: list[Object], case: Case) -> list[Object]:
     for provider, seen in objects:
         change = changes.get(seen.address, {})
         if change != "gone":
-            states = {"state": WorkerState, "intent": Intent}
+            states = {"state": WorkerState, "intent": Intent, "address": parse_address}
             fields = {name: states[name](one) if name in states else one for name, one in change.items()}
             found.append((provider, replace(seen, **fields)))
     for extra in case.get("extra", ()):

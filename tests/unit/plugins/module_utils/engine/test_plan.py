@@ -21,7 +21,11 @@ from ansible_collections.hodei.workers.tests.unit.plugins.module_utils.engine.pl
     summary,
 )
 
-CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("planner_cases.yml").read_text(encoding="utf-8"))
+CASES: list[dict[str, Any]] = [
+    case
+    for name in ("planner_cases.yml", "moves_cases.yml")
+    for case in yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+]
 each_case = pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 
 
