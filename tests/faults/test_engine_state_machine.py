@@ -146,11 +146,11 @@ class FleetLife(RuleBasedStateMachine):
         for name, change in edits:
             self._edit(name, change)
         report = self._run(self.workers, faults, death, prune=True, max_deletes=100, allow_empty=True)
-        for one in report.results if report is not None else ():
-            if one.change.action is Action.MOVE and one.status == "done" and one.outcome is not None:
-                seen = one.outcome.observation
+        for result in report.results if report is not None else ():
+            if result.change.action is Action.MOVE and result.status == "done" and result.outcome is not None:
+                seen = result.outcome.observation
                 assert seen is not None
-                assert before[seen.external_id] in (str(one.change.moved_from), str(one.change.address))
+                assert before[seen.external_id] in (str(result.change.moved_from), str(result.change.address))
 
     @rule(faults=weather, death=deaths)
     def destroy(self, faults: list[Any], death: int | None) -> None:

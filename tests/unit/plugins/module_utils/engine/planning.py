@@ -143,7 +143,7 @@ def _changed_objects(objects: list[Object], case: Case) -> list[Object]:
     for provider, seen in objects:
         change = changes.get(seen.address, {})
         if change != "gone":
-            states = {"state": WorkerState, "intent": Intent, "address": parse_address}
+            states: dict[str, Any] = {"state": WorkerState, "intent": Intent, "address": parse_address}
             fields = {name: states[name](one) if name in states else one for name, one in change.items()}
             found.append((provider, replace(seen, **fields)))
     for extra in case.get("extra", ()):
