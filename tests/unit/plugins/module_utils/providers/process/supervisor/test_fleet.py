@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -184,14 +185,35 @@ def test_a_volume_behind_a_link_and_a_ulimit_that_is_too_high(inside: Run) -> No
     """Refused in words."""
 
     async def scenario(made: Inside) -> None:
-        own = made.path / "workers" / "w.1"
-        own.mkdir()
-        (own / "data").symlink_to("/tmp")
         volumes = [{"name": "v", "path": "data/x", "type": "empty", "source": "", "mode": 0o755}]
+        await made.fleet.create(draft("w", volumes=volumes))
+        await made.fleet.act("stop", target("w"))
+        own = made.path / "workers" / "w.1"
+        shutil.rmtree(own / "data")
+        (own / "data").symlink_to("/tmp")
         with pytest.raises(RefusedError, match="own directory"):
-            await made.fleet.create(draft("w", "/bin/true", volumes=volumes))
+            await made.fleet.act("start", target("w"))
         with pytest.raises(RefusedError, match="ulimit"):
             await made.fleet.create(draft("u", "/bin/true", ulimits={"nofile": [10, 5]}))
+
+    inside(scenario)
+
+
+def test_a_place_that_is_taken(inside: Run) -> None:
+    """A directory that somebody left, or a renamed worker still uses, is nobody else's."""
+
+    async def scenario(made: Inside) -> None:
+        (made.path / "workers" / "w.1").mkdir()
+        await made.fleet.create(draft("w"))
+        record = worker(made, "w").record
+        assert record.home == str(made.path / "workers" / f"w.1.{record.token}")
+        (made.path / "workers" / "w.1").rmdir()
+        moved = draft("x", operation="move") | {"spec": None}
+        await made.fleet.update(moved, "", "", {"name": "w", "key": None})
+        await made.fleet.create(draft("w"))
+        assert worker(made, "w").record.home == str(made.path / "workers" / "w.1")
+        await made.fleet.act("restart", target("x"))
+        assert worker(made, "x").record.home == record.home
 
     inside(scenario)
 
