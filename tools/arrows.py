@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: hodei.workers contributors
 """Hold the arrows between the rooms of plugins/module_utils: who may import whom.
 
-Every import statement counts, wherever it stands. Imports by string are refused altogether: Ansible ships to the target
-only what import statements name.
+Every import statement counts, wherever it stands. Imports by string are refused: Ansible ships to the target only what
+import statements name. One file is excepted, which loads what users installed themselves.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ ROOMS: dict[str, frozenset[str]] = {
 ROOMS["ansible"] = frozenset(ROOMS)  # it alone wires
 PLUGINS = frozenset({"ansible", "model"})  # what modules, actions, lookups and the like may import
 APART = {"providers", "stores"}  # rooms whose folders do not know each other
+BY_NAME = (*UTILS, "providers", "plugins")  # packages of users, which Ansible could not ship anyway: decision 0024
 SUPERVISOR = (*UTILS, "providers", "process", "supervisor")
 
 
@@ -76,10 +77,11 @@ def is_folder(names: tuple[str, ...]) -> bool:
 
 
 def by_string(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    called = ast.unparse(node.func)
-    return called in ("importlib.import_module", "import_module", "__import__")
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) == "__import__"
+    if isinstance(node, ast.ImportFrom):
+        return not node.level and (node.module or "").split(".")[0] == "importlib"
+    return isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "importlib" for alias in node.names)
 
 
 def check(path: Path) -> Iterator[str]:
@@ -91,7 +93,7 @@ def check(path: Path) -> Iterator[str]:
         return
     for node in ast.walk(ast.parse(path.read_text(), str(name))):
         line = getattr(node, "lineno", 0)
-        if by_string(node):
+        if here != BY_NAME and by_string(node):
             yield f"{name}:{line}: imports by string: the target would not have it"
         for there in targets(node, package):
             reason = room_problem(here, there)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SPDX-FileCopyrightText: hodei.workers contributors
-"""Run mypy twice: on the collection under its real name (through the link in .venv), and on the tools as scripts."""
+"""Run mypy on the collection under its real name (through the link in .venv), on the tools, and on the package that is an example."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = Path(".venv/collections/ansible_collections/hodei/workers")
+TEMPLATE = Path("examples/provider-template/src")
 CHECKED = ("plugins", "extensions", "tests", "examples")
 
 
@@ -20,6 +21,7 @@ def main() -> int:
     codes = [
         subprocess.run([*mypy, *folders], cwd=ROOT, check=False).returncode,
         subprocess.run([*mypy, "--cache-dir=.cache/mypy-tools", *tools], cwd=ROOT, check=False).returncode,
+        subprocess.run([*mypy, "--cache-dir=.cache/mypy-example", TEMPLATE], cwd=ROOT, check=False).returncode,
     ]
     return max(codes)
 

@@ -27,7 +27,7 @@ from ..model.ports import Provider, StateStore
 from ..model.records import State
 from ..model.settings import Setting, resolve
 from ..model.worker import Document
-from ..providers.registry import config_schemas, provider_type
+from ..providers.registry import ConfigSchemas, provider_type
 
 #: Stands in for the lineage where a document is checked before its fleet has one.
 NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
@@ -222,7 +222,7 @@ def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Doc
         moved=payload.moved,
         moved_place=_moved_place(payload.sources.get("moved", "")),
     )
-    return parse(raw, key=key, provider_schemas=config_schemas())
+    return parse(raw, key=key, provider_schemas=ConfigSchemas())
 
 
 def _moved_place(source: str) -> Place:

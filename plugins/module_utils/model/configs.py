@@ -50,7 +50,7 @@ def read_backend(value: Any) -> Config:
 def read_providers(value: Any, schemas: Mapping[str, Schema]) -> tuple[dict[str, Config], list[Problem]]:
     """Return the providers by name, each with its `type`, and what is wrong with the others.
 
-    ``schemas`` maps each type of this version to the fragment that describes its own keys. No providers at all means
+    ``schemas`` maps each type that there is here to the fragment that describes its own keys. No providers at all means
     one, `local`, that runs processes.
     """
     if not value and (value is None or isinstance(value, dict)):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .errors import Problem
+from .errors import HodeiError, Problem
+from .schema import Schema
 
 #: type -> sets of keys of which one whole set tells the type.
 SIGNS: dict[str, tuple[frozenset[str], ...]] = {
@@ -22,21 +23,29 @@ SIGNS: dict[str, tuple[frozenset[str], ...]] = {
     "cloudflare": (frozenset({"account_id"}),),
 }
 DEFAULT_TYPE = "process"
+_PLUGIN = "The package of a plug-in has to be installed where the task runs, for the Python that runs it"
 
 
-def detect_type(path: str, config: Mapping[str, Any], known: Collection[str], common: Collection[str]) -> str | Problem:
+def detect_type(
+    path: str, config: Mapping[str, Any], known: Mapping[str, Schema], common: Collection[str]
+) -> str | Problem:
     """Return the type of a provider, written or told from its keys, or the Problem that says why there is none.
 
-    ``known`` are the types of this version, ``common`` the keys that tell nothing.
+    ``known`` has the types that there are here, with the schemas of their own keys; ``common`` are the keys that tell nothing.
+    Types of plug-ins are looked for only when the built-in ones do not answer.
     """
-    if "type" in config:
-        return _written_type(path, config["type"], known)
-    keys = config.keys() - set(common)
-    if not keys:
-        return DEFAULT_TYPE
-    found = sorted(name for name, signs in SIGNS.items() if any(sign <= keys for sign in signs))
-    if len(found) == 1:
-        return _written_type(path, found[0], known)
+    try:
+        if "type" in config:
+            return _written_type(path, config["type"], known)
+        keys = config.keys() - set(common)
+        if not keys:
+            return DEFAULT_TYPE
+        found = sorted(name for name, signs in SIGNS.items() if any(sign <= keys for sign in signs))
+        found = found or _plugged(keys, known)
+        if len(found) == 1:
+            return _written_type(path, found[0], known)
+    except HodeiError as error:
+        return Problem(f"{path}.type", error.message.rstrip("."), error.hint)
     shown = ", ".join(sorted(map(str, keys)))
     why = f"could be {' or '.join(found)}" if found else "is not known"
     return Problem(
@@ -44,12 +53,25 @@ def detect_type(path: str, config: Mapping[str, Any], known: Collection[str], co
     )
 
 
-def _written_type(path: str, name: Any, known: Collection[str]) -> str | Problem:
-    if name in known:
-        return str(name)
+def _plugged(keys: Collection[Any], known: Mapping[str, Schema]) -> list[str]:
+    """Return the types of plug-ins that the keys tell; a plug-in that cannot be used is told when its type is written."""
+    found = []
+    for name in sorted(set(known) - set(SIGNS)):
+        try:
+            signs = known[name].get("x-signs", ())
+        except HodeiError:
+            continue
+        if any(set(keys) >= set(sign) for sign in signs):
+            found.append(name)
+    return found
+
+
+def _written_type(path: str, name: Any, known: Mapping[str, Schema]) -> str | Problem:
     place = f"{path}.type"
     if not isinstance(name, str):
         return Problem(place, "a type is text", f"write one of {', '.join(sorted(known))}")
+    if name in known:
+        return name
     if name in SIGNS:
         return Problem(
             place, f"providers of type '{name}' are not in this version", f"it has {', '.join(sorted(known))}"
@@ -57,5 +79,5 @@ def _written_type(path: str, name: Any, known: Collection[str]) -> str | Problem
     import difflib
 
     close = difflib.get_close_matches(name.lower(), [*known, *SIGNS], 1)
-    hint = f"did you mean {close[0]}?" if close else f"write one of {', '.join(sorted(known))}"
+    hint = f"did you mean {close[0]}?" if close else f"write one of {', '.join(sorted(known))}. {_PLUGIN}"
     return Problem(place, f"'{name}' is not a type of provider", hint)

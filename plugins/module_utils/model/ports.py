@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # whoever only converges does not load these
     from .finding import Finding
 
 PORT_VERSION = "1.0.0"
+#: Calls of ``Provider`` that came after 1.0.0, with the version that brought them: an older plug-in may lack them.
+ADDED: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)

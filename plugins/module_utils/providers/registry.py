@@ -8,30 +8,13 @@ The import statements are visible on purpose: Ansible ships to the target only w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..model.carry import Column
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Provider
-
-Config = Mapping[str, Any]
-Make = Callable[[str, Config, str, Path], Provider]
-
-
-class ProviderType(NamedTuple):
-    """What the registry knows of a type: its static column, the schema of its own configuration keys, its constructor.
-
-    ``make(name, config, owner, home)`` gives a provider; ``home`` is a directory for what it keeps on this
-    machine. ``local`` providers live on the same machine: they have no default rate limit, no retry and no
-    breaker.
-    """
-
-    column: Column
-    config_schema: dict[str, Any]
-    make: Make
-    local: bool = False
+from ..model.provider_type import Config, ProviderType
 
 
 def _process() -> ProviderType:
@@ -49,16 +32,54 @@ BUILT_IN: dict[str, Callable[[], ProviderType]] = {"process": _process}
 
 
 def provider_type(name: str) -> ProviderType:
-    """Return a type by name. Raises HodeiError(configuration) when there is none."""
+    """Return a type by name, built in or of an installed plug-in. Raises HodeiError when there is none that can be used."""
     found = BUILT_IN.get(name)
-    if found is None:
+    if found is not None:
+        return found()
+    from .plugins import (
+        plugin_type,
+    )  # reads the metadata of every installed package: for types that are not built in only
+
+    plugged = plugin_type(name)
+    if plugged is None:
         known = ", ".join(sorted(BUILT_IN))
         raise HodeiError(
             Kind.CONFIGURATION, f"there is no provider type '{name}'", hint=f"Types in this version: {known}."
         )
-    return found()
+    return plugged
 
 
 def config_schemas() -> dict[str, dict[str, Any]]:
-    """Return the schema of each type's own configuration keys."""
+    """Return the schema of each built-in type's own configuration keys."""
     return {name: make().config_schema for name, make in BUILT_IN.items()}
+
+
+class ConfigSchemas(Mapping[str, dict[str, Any]]):
+    """The schemas of all types that there are here. Plug-ins are looked for when a type is asked for that is not built in."""
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """Return one schema. Raises KeyError when there is no such type, HodeiError when it is one that cannot be used."""
+        if name not in self:
+            raise KeyError(name)
+        described = provider_type(name)
+        signs = [sorted(one) for one in described.signs]
+        return {**described.config_schema, "x-signs": signs} if signs else described.config_schema
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a type is there; HodeiError when it is and cannot be used."""
+        if name in BUILT_IN:
+            return True
+        from .plugins import plugin_type
+
+        return isinstance(name, str) and plugin_type(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """Name all types."""
+        from .plugins import plugin_names
+
+        yield from BUILT_IN
+        yield from (name for name in plugin_names() if name not in BUILT_IN)
+
+    def __len__(self) -> int:
+        """Count all types."""
+        return sum(1 for _unused in self)

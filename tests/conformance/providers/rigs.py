@@ -4,7 +4,7 @@
 """What a suite needs of each provider: workers in its own words, and a way to count what is really there.
 
 A rig turns a shell script into a spec of its provider, opens the provider as another process would, and counts native
-objects by other means than the provider itself.
+objects by other means than the provider itself. What a provider says it cannot do is skipped by name, never in silence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
+from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Support, cell
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     CreateRequest,
     Labels,
@@ -51,7 +54,11 @@ Server(("0.0.0.0", int(sys.argv[1])), Echo).serve_forever()
 
 
 class Rig(Protocol):
-    """One provider under test."""
+    """One provider under test.
+
+    A rig may have ``without``: what of the port's promises the provider does not keep although no column tells it, each with
+    the reason: ``ttl`` (somebody else ends what has lived too long).
+    """
 
     def open(self, settle: float = 0.1) -> Provider:
         """Return a new handle on the same place, as another process has it; a start counts after ``settle`` seconds."""
@@ -76,6 +83,18 @@ class Rig(Protocol):
 
     def close(self) -> None:
         """Remove everything."""
+
+
+def needs(fleet: Fleet, *names: str) -> None:
+    """Skip a test of what the provider declares NONE in its column (or its rig in ``without``), telling the reason that it gives."""
+    found = fleet.provider.fingerprint()
+    without = getattr(fleet.rig, "without", {})
+    for name in names:
+        one = cell(found.column, name)
+        if name in without or (name != "ttl" and one.support in (Support.NONE, Support.IGNORED)):
+            reason = without.get(name) or one.note
+            assert reason, f"{found.type} cannot carry {name} and does not tell the user why, or what to do"
+            pytest.skip(f"{found.type} declares that it has no {name}: {reason}")
 
 
 class ProcessRig:

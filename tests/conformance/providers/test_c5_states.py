@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, patient
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, needs, patient
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 QUICK = {"interval": 0.1, "timeout": 2.0, "failures": 2, "successes": 1, "start_period": 20.0}
@@ -21,6 +21,7 @@ NEVER = {"policy": "never"}
 
 def checked(fleet: Fleet, script: str, check: str, **more: Any) -> dict[str, Any]:
     """Return a spec with a health check that is a command."""
+    needs(fleet, "health")
     return {
         **fleet.rig.shell(script),
         "health": {**QUICK, "command": ["/bin/sh", "-c", check]},
@@ -64,6 +65,7 @@ def exec_code(fleet: Fleet, name: str, script: str) -> int:
 
 def test_an_unhealthy_worker_is_restarted_by_its_policy(fleet: Fleet) -> None:
     """Its own restart makes it well."""
+    needs(fleet, "restart")
     spec = checked(fleet, "touch well; while :; do sleep 1; done", "test -e well")
     spec["restart"] = {"policy": "on_failure", "backoff": {"initial": 0.05, "max": 0.2}}
     fleet.make("healed", spec)
@@ -74,6 +76,7 @@ def test_an_unhealthy_worker_is_restarted_by_its_policy(fleet: Fleet) -> None:
 
 def test_recovering_then_failed(fleet: Fleet) -> None:
     """A crash loop backs off, and is given up after so many restarts."""
+    needs(fleet, "restart")
     spec = {
         **fleet.rig.shell("sleep 0.3; exit 3"),
         "restart": {"policy": "on_failure", "max_retries": 1, "backoff": {"initial": 1.0, "max": 1.0}},
@@ -97,6 +100,7 @@ def test_completed(fleet: Fleet) -> None:
 
 def test_always_starts_again_after_a_good_end(fleet: Fleet) -> None:
     """The policy says so."""
+    needs(fleet, "restart")
     fleet.make("ever", {**fleet.rig.shell("sleep 0.2"), "restart": {"policy": "always", "backoff": {"initial": 0.05}}})
     wait_for(lambda: (seen := fleet.see("ever")) and seen.restarts >= 2, "two restarts")
 
@@ -150,6 +154,7 @@ def test_a_stopped_worker_can_be_neither_paused_nor_resumed(fleet: Fleet, verb: 
 
 def test_ttl_ends_a_worker_never_early(fleet: Fleet) -> None:
     """The supervisor keeps the time, nobody has to look."""
+    needs(fleet, "ttl")
     from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
 
     made = fleet.make("short", fleet.rig.shell("sleep 600"), lifecycle=Lifecycle(ttl=1.0, grace=1.0))

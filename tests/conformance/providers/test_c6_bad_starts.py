@@ -10,7 +10,7 @@ import time
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, needs
 
 NEVER = {"policy": "never"}
 
@@ -46,6 +46,7 @@ def test_a_program_that_ends_at_once_is_told_with_its_last_words(fleet: Fleet) -
 
 def test_a_port_that_is_taken(fleet: Fleet) -> None:
     """It is named, before anything is started."""
+    needs(fleet, "ports")
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
@@ -60,6 +61,7 @@ def test_a_port_that_is_taken(fleet: Fleet) -> None:
 
 def test_a_worker_that_never_gets_well(fleet: Fleet) -> None:
     """The caller is told by the deadline that its health check sets."""
+    needs(fleet, "health")
     health = {
         "command": ["/bin/sh", "-c", "exit 1"],
         "interval": 0.1,
