@@ -35,6 +35,10 @@ class SpoolRig:
         """Return a spec that runs a shell script."""
         return {"command": ["/bin/sh", "-c", script]}
 
+    def echo(self) -> dict[str, Any]:
+        """Ports have no names here, so nothing asks for it."""
+        raise NotImplementedError
+
     def impossible(self) -> dict[str, Any]:
         """Return a spec that can never start."""
         return {"program": "/nowhere/to-be-found"}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # whoever only converges does not load these
 
 PORT_VERSION = "1.0.0"
 #: Calls of ``Provider`` that came after 1.0.0, with the version that brought them: an older plug-in may lack them.
-ADDED: Mapping[str, str] = {}
+ADDED: Mapping[str, str] = {"forward": "1.1.0"}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import LogRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, wait_log
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, needs, wait_log
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 BIG = 20 * 1024 * 1024
@@ -72,6 +72,7 @@ def receive(stream: socket.socket) -> bytes:
 @pytest.fixture
 def echo(fleet: Fleet) -> Fleet:
     """A fleet with a server called ``echo``."""
+    needs(fleet, "ports")
     fleet.make("echo", fleet.rig.echo())
     return fleet
 
@@ -153,6 +154,7 @@ def refused(fleet: Fleet, port: str = "echo") -> Kind:
 
 def test_ports_that_are_not_there(fleet: Fleet) -> None:
     """A port that it does not have, and one on which nothing listens."""
+    needs(fleet, "ports")
     fleet.make("echo", {**fleet.rig.shell("sleep 600"), "ports": [{"name": "echo"}]})
     assert refused(fleet, "grpc") is Kind.NOT_FOUND
     assert refused(fleet) is Kind.NETWORK

@@ -25,12 +25,13 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import O
 from .mapping import Record, observation
 
 MARK = "HODEI_SPOOL_OBJECT"
-#: The shell stays, to write the exit code; it hears a signal for the group only after the command has ended.
+#: The shell stays, to write the exit code; it hears a signal only after the command has ended, and has nothing to say itself.
 _RUN = """
 run=$1 end=$2; shift 2
 set -C; { echo $$ >"$run"; } 2>/dev/null || exit 0; set +C
 trap : TERM INT HUP
-"$@"
+exec 3>&2 2>/dev/null
+"$@" 2>&3 3>&-
 code=$?
 echo $code >"$end.new" && mv "$end.new" "$end"
 """
@@ -116,6 +117,29 @@ class Spool:
         with _told("the event cannot be written"), (self.place(name) / "events").open("a") as file:
             file.write(json.dumps([time.time(), event, detail]) + "\n")
 
+    def follow(self, name: str, seconds: float, limit: int) -> bytes:
+        """Return what is written to a log from now on, and to that of the next generation, until there is enough of it."""
+        family = name.rpartition(".")[0] + "."
+        until, found = time.monotonic() + seconds, b""
+        with _told("the log cannot be read"):
+            log = (self.place(name) / "log").open("rb")
+        try:
+            log.seek(0, os.SEEK_END)
+            while len(found) < limit and time.monotonic() < until:
+                fresh = log.read(limit - len(found))
+                found += fresh
+                later = [one for one in self.names() if one.startswith(family) and _generation(one) > _generation(name)]
+                if fresh or not later:
+                    time.sleep(_POLL)
+                    continue
+                name = min(later, key=_generation)
+                if (self.place(name) / "log").exists():
+                    log.close()
+                    log = (self.place(name) / "log").open("rb")
+        finally:
+            log.close()
+        return found
+
     # ---- processes ---------------------------------------------------------------------------------------------
 
     def environment(self, name: str, record: Record) -> dict[str, str]:
@@ -193,6 +217,10 @@ class Spool:
             if time.monotonic() > until:
                 self.signal(name, signal.SIGKILL)
             time.sleep(_POLL)
+
+
+def _generation(name: str) -> int:
+    return int(name.rpartition(".")[2])
 
 
 def carries(pid: int, place: Path) -> bool:

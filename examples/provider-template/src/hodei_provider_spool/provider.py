@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -233,21 +234,23 @@ class SpoolProvider:
         )
 
     def logs(self, request: LogRequest) -> LogResult:
-        """Read a log, now or after ``follow`` seconds. Lines carry no time: ``since`` cannot be told and is refused."""
+        """Read a log, and follow it. Lines carry no time: ``since`` cannot be told and is refused."""
         name = object_name(request.target.address, request.target.generation)
-        record = self._present(request.target, name)
         if request.since is not None:
             raise HodeiError(Kind.COMPATIBILITY, "lines of this log carry no time", hint="Use tail instead of since.")
-        until = time.monotonic() + request.follow
-        while time.monotonic() < until and self._spool.alive(name, record):
-            time.sleep(_POLL)
         path = self._spool.place(name) / "log"
         if not path.exists():
             raise HodeiError(Kind.NOT_FOUND, "there is no log", hint="It was never started.", where=name)
         text, truncated = tail(path, request.limit)
         if request.tail is not None:
             text = b"".join(text.splitlines(keepends=True)[-request.tail :]) if request.tail else b""
-        return LogResult(text, truncated)
+        if request.follow > 0:
+            text += self._spool.follow(name, request.follow, request.limit - len(text))
+        return LogResult(text[: request.limit], truncated)
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        """Ports have no names here."""
+        raise HodeiError(Kind.COMPATIBILITY, "spool workers have no ports by name", hint="Connect to the port itself.")
 
     def close(self) -> None:
         """Nothing is kept open."""
