@@ -31,7 +31,7 @@ run=$1 end=$2; shift 2
 set -C; { echo $$ >"$run"; } 2>/dev/null || exit 0; set +C
 trap : TERM INT HUP
 exec 3>&2 2>/dev/null
-"$@" 2>&3 3>&-
+( exec "$@" 2>&3 3>&- )
 code=$?
 echo $code >"$end.new" && mv "$end.new" "$end"
 """
