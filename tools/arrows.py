@@ -77,10 +77,11 @@ def is_folder(names: tuple[str, ...]) -> bool:
 
 
 def by_string(node: ast.AST) -> bool:
+    """Whether something can be imported by it that no statement names. A package's version is no import."""
     if isinstance(node, ast.Call):
         return ast.unparse(node.func) == "__import__"
-    if isinstance(node, ast.ImportFrom):
-        return not node.level and (node.module or "").split(".")[0] == "importlib"
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return (node.module or "").split(".")[0] == "importlib" and [one.name for one in node.names] != ["version"]
     return isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "importlib" for alias in node.names)
 
 

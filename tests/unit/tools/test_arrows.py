@@ -65,6 +65,7 @@ def test_refuses(tree: Path, name: str, code: str) -> None:
         (f"{UTILS}/providers/docker/x.py", "from ...resilience.retry import retry\nfrom ..selection import choose"),
         (f"{UTILS}/providers/registry.py", "def f():\n    from .docker.provider import Docker"),
         (f"{UTILS}/providers/plugins.py", "from importlib import metadata"),
+        (f"{UTILS}/ansible/x.py", "from importlib.metadata import version"),
         (f"{UTILS}/providers/process/supervisor/x.py", "import socket\nfrom .protocol import read\nfrom . import reap"),
         (f"{UTILS}/rotation/x.py", "from ..engine.plan import plan"),
         ("plugins/action/fleet.py", f"from {US}.model.errors import HodeiError"),
