@@ -189,6 +189,42 @@ options:
       - "C(ignore_changes) (a list): Field paths (C(image), C(env.DEBUG)) whose changes are left alone."
       - "C(replace) (one of destroy_before_create, create_before_destroy): The order of a replacement. Default:
         C(destroy_before_create)."
+      - "C(drain) (a mapping): How the worker finishes its work before anything stops it: a delete, a stop, a restart, a
+        replacement, the end of its C(ttl). At the most one of C(command), C(http) and C(signal) tells it to take no new work;
+        without one, C(busy) is needed."
+      - "C(drain.command) (a list): A command that tells the worker to take no new work; run beside it until it has ended with 0
+        once."
+      - "C(drain.http) (a mapping): A request that tells the worker to take no new work; repeated until it is answered with a
+        good status once."
+      - "C(drain.http.path) (text): The path to ask for. Default: C(/)."
+      - "C(drain.http.port) (a port name (lower case letters, digits and -; at most 15) or a whole number; required): The name
+        of one of the worker's ports, or a number."
+      - "C(drain.http.host) (a host name or an address): Whom to ask. Left out: the worker itself."
+      - "C(drain.http.scheme) (one of http, https): The scheme. Default: C(http)."
+      - "C(drain.http.verify) (true or false): Whether the certificate of https is verified. Default: C(true)."
+      - "C(drain.http.method) (one of GET, POST, PUT): The method. Default: C(POST)."
+      - "C(drain.http.status) (a whole number): The status that says that it heard. Left out: any from 200 to 399."
+      - "C(drain.signal) (one of SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH): A signal to the worker's main
+        process that tells it to take no new work."
+      - "C(drain.busy) (a mapping): How to ask whether the worker works; exactly one of C(command) and C(http). Left out: a
+        worker that was told works until it has ended. What cannot be asked counts as busy."
+      - "C(drain.busy.command) (a list): A command that ends with 0 while the worker works, with another code when it does not.
+        126, 127 and a signal say nothing, which counts as busy."
+      - "C(drain.busy.http) (a mapping): A request that is answered with a good status while the worker works, and with another
+        when it does not."
+      - "C(drain.busy.http.path) (text): The path to ask for. Default: C(/)."
+      - "C(drain.busy.http.port) (a port name (lower case letters, digits and -; at most 15) or a whole number; required): The
+        name of one of the worker's ports, or a number."
+      - "C(drain.busy.http.host) (a host name or an address): Whom to ask. Left out: the worker itself."
+      - "C(drain.busy.http.scheme) (one of http, https): The scheme. Default: C(http)."
+      - "C(drain.busy.http.verify) (true or false): Whether the certificate of https is verified. Default: C(true)."
+      - "C(drain.busy.http.status) (a whole number): The only status that means busy. Left out: any from 200 to 399, and 500 to
+        599 say nothing, which counts as busy."
+      - "C(drain.interval) (a duration above zero, such as 30s, 5m or 1h30m): Time between two questions. Default: C(2s)."
+      - "C(drain.timeout) (a duration above zero, such as 30s, 5m or 1h30m): How long the worker may go on, from the first
+        moment of draining. Default: C(30m)."
+      - "C(drain.on_timeout) (one of wait, kill): C(wait): it is left alone and reported; C(kill): it is stopped although it
+        works. Default: C(wait)."
     type: raw
   degrade:
     description:

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,11 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.address import
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Carry, Column, OnChange, Support, cell
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind, Problem
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
+    Activity,
     Capacity,
     CreateRequest,
+    Draining,
+    DrainRequest,
     ExecRequest,
     ExecResult,
     Fingerprint,
@@ -42,7 +45,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.records import Event
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
-from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Instance
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Drain, Instance
 
 Object = dict[str, Any]
 # ``list`` is a method of the port.
@@ -63,6 +66,7 @@ COLUMN: Column = {
     "restart": Carry(Support.IGNORED, OnChange.RECORD, "it restarts nothing"),
     "network": Carry(Support.NONE, note="all workers share one network"),
     "log": Carry(Support.NATIVE, OnChange.UPDATE),
+    "lifecycle.drain": Carry(Support.NATIVE, OnChange.UPDATE),
 }
 
 #: What the schema's defaults add to every spec says nothing about what a document asked for.
@@ -239,6 +243,7 @@ class ModelProvider:
         self.reorder = reorder
         self.problems = list(problems)
         self.largest_call = 0
+        self.drain_calls = 0
 
     # ---- looking -----------------------------------------------------------------------------------------------
 
@@ -283,6 +288,10 @@ class ModelProvider:
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
         return self._each(verb.value, targets, lambda target: self._act(verb, target))
+
+    def drain(self, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
+        self.drain_calls += 1
+        return self._each("drain", requests, self._drain)
 
     def exec(self, request: ExecRequest) -> ExecResult:
         return ExecResult(0, b"", b"")
@@ -380,6 +389,9 @@ class ModelProvider:
             "digest": request.digest,
             "spec": json.loads(json.dumps(request.spec)),
             "protected": request.lifecycle.prevent_destroy,
+            "drain": request.lifecycle.drain and asdict(request.lifecycle.drain),
+            "draining": None,
+            "busy": 0,
             "intent": request.intent.value,
             "state": state,
             "state_before": "starting",
@@ -429,6 +441,7 @@ class ModelProvider:
                 there |= {"digest": request.digest, "spec": json.loads(json.dumps(request.spec))}
             there["drift"] = {path: value for path, value in there["drift"].items() if path not in request.drifted}
             there |= {"protected": request.lifecycle.prevent_destroy, "operation": request.operation}
+            there["drain"] = request.lifecycle.drain and asdict(request.lifecycle.drain)
             there |= {"lineage": request.labels.lineage, "key_id": request.labels.key_id}
             there["version"] += 1
             self._note(data, "update", there, request.operation)
@@ -449,16 +462,49 @@ class ModelProvider:
             refused = self._refused(there, *key, target.etag)
             if refused:
                 return refused
-            self._note(data, verb.value, there, "")
-            if verb is Verb.DELETE:
-                del data["objects"][name]
-                return Outcome(*key)
-            state, intent = _RUN_STATE[verb]
-            there["version"] += there["intent"] != intent.value
-            there |= {"state_before": there["state"], "state": state.value, "intent": intent.value, "reason": ""}
-            if verb in (Verb.START, Verb.RESTART):
-                there["started_at"] = self.cloud.now
-            return Outcome(*key, observation=self._observation(there))
+            self._do(data, verb, there)
+            return Outcome(*key, observation=None if verb is Verb.DELETE else self._observation(there))
+
+    def _do(self, data: dict[str, Any], verb: Verb, there: Object) -> None:
+        self._note(data, verb.value, there, "")
+        if verb is Verb.DELETE:
+            del data["objects"][there["name"]]
+            return
+        state, intent = _RUN_STATE[verb]
+        there["version"] += there["intent"] != intent.value
+        there |= {"state_before": there["state"], "state": state.value, "intent": intent.value, "reason": ""}
+        if verb in (Verb.START, Verb.RESTART):
+            there["started_at"] = self.cloud.now
+        told = there["draining"] and there["draining"]["told"]
+        if verb in (Verb.STOP, Verb.RESTART) or (verb is Verb.RESUME and not told):
+            there["draining"] = None
+
+    def _drain(self, request: DrainRequest) -> Outcome:
+        """Ask an object; each question that finds it busy takes one from what it still has to do (below zero: for ever)."""
+        key = (request.address, request.generation)
+        with self.cloud.change() as data:
+            there = data["objects"].get(self._name(*key))
+            drain = request.target.lifecycle.drain
+            assert drain is not None, "nothing is drained that does not say how"
+            if there is None or not WorkerState(there["state"]).alive:
+                return Outcome(*key, activity=Activity.IDLE, observation=self._observation(there) if there else None)
+            if request.target.etag and request.target.etag != self._etag(there):
+                return Outcome(*key, error=HodeiError(Kind.CONFLICT, "somebody changed it meanwhile"))
+            since = there["draining"] or {"since": self.cloud.now}
+            there["draining"] = {**since, "told": bool(drain.tell), "then": ""}
+            if not there["busy"]:
+                return Outcome(*key, observation=self._observation(there), activity=Activity.IDLE)
+            there["draining"]["then"] = request.then.value if request.then else ""
+            there["busy"] -= there["busy"] > 0
+            return Outcome(*key, observation=self._observation(there), activity=Activity.BUSY, reason="it works")
+
+    def settle(self) -> None:
+        """Do what was left to be done to objects that are idle by now, as the provider does it in its own time."""
+        with self.cloud.change() as data:
+            for there in [one for one in data["objects"].values() if one["provider"] == self.name]:
+                then = there["draining"] and there["draining"]["then"]
+                if then and not there["busy"]:
+                    self._do(data, Verb(then), there)
 
     def _refused(self, there: Object | None, address: Address, generation: int, etag: str) -> Outcome | None:
         if there is None:
@@ -475,7 +521,7 @@ class ModelProvider:
         return f"{there['external_id']}.{there['version']}"
 
     def _note(self, data: dict[str, Any], verb: str, there: Object, operation: str) -> None:
-        wanted = ("provider", "address", "generation", "lineage", "protected")
+        wanted = ("provider", "address", "generation", "lineage", "protected", "drain", "busy")
         data["log"].append({"verb": verb, "operation": operation, **{name: there[name] for name in wanted}})
 
     def _observation(self, there: Object) -> Observation:
@@ -495,4 +541,11 @@ class ModelProvider:
             exit_code=there["exit_code"],
             started_at=there["started_at"],
             drift=there["drift"],
+            drain=Drain(**there["drain"]) if there["drain"] else None,
+            draining=self._draining(there["draining"]),
+        )
+
+    def _draining(self, found: dict[str, Any] | None) -> Draining | None:
+        return (
+            Draining(found["since"], found["told"], Verb(found["then"]) if found["then"] else None) if found else None
         )

@@ -24,7 +24,7 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
         column = columns.get(instance.provider)
         if column is None:
             continue
-        for path in paths(instance.spec):
+        for path in (*paths(instance.spec), *_engine_paths(instance)):
             found = cell(column, path)
             key = (instance.address.name, path)
             if found.support in (Support.NATIVE, Support.EMULATED) or key in problems or key in warnings:
@@ -43,6 +43,11 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
                     source=instance.source,
                 )
     return list(problems.values()), list(warnings.values())
+
+
+def _engine_paths(instance: Instance) -> tuple[str, ...]:
+    """Name what a worker asks of its provider beside its spec."""
+    return () if instance.lifecycle.drain is None else ("lifecycle.drain",)
 
 
 def paths(spec: Spec) -> Iterator[str]:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from ..model.carry import Column, OnChange, cell
 from ..model.change import FieldChange
 from ..model.normal import HIDDEN_PREFIX
-from ..model.worker import Lifecycle, Spec
+from ..model.worker import Drain, Lifecycle, Spec
 
 
 def differences(before: Spec, after: Spec, column: Column, ignore: Iterable[str] = ()) -> tuple[FieldChange, ...]:
@@ -58,14 +58,19 @@ def lifecycle_differences(before: Lifecycle, after: Lifecycle) -> tuple[FieldCha
     """List the lifecycle settings that differ; none of them ever forces a replacement."""
     if before == after:
         return ()
-    old, new = asdict(before), asdict(after)
     return tuple(
-        FieldChange(f"lifecycle.{name}", _plain(old[name]), _plain(new[name])) for name in old if old[name] != new[name]
+        FieldChange(path, old, new)
+        for one in fields(Lifecycle)
+        for path, old, new in _walk(
+            f"lifecycle.{one.name}", _plain(getattr(before, one.name)), _plain(getattr(after, one.name))
+        )
     )
 
 
 def _plain(value: Any) -> Any:
     """Use the types that JSON gives back, so that a saved change equals a fresh one."""
+    if isinstance(value, Drain):
+        return value.written()
     return list(value) if isinstance(value, tuple) else value
 
 

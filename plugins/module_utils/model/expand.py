@@ -15,7 +15,7 @@ from .errors import Problem
 from .normal import normalise_field
 from .rules import worker_problems
 from .schema_worker import ENGINE_FIELDS
-from .worker import Instance, Lifecycle, Spec
+from .worker import Drain, Instance, Lifecycle, Spec
 
 _DEFAULT_LIFECYCLE = Lifecycle()
 
@@ -107,4 +107,5 @@ def _overrides(entry: Entry) -> dict[int | None, Mapping[str, Any]]:
 def _lifecycle(fields: Mapping[str, Any] | None) -> Lifecycle:
     if not fields:
         return _DEFAULT_LIFECYCLE
-    return Lifecycle(**{**fields, "ignore_changes": tuple(fields.get("ignore_changes", ()))})
+    drain = Drain.read(fields["drain"]) if "drain" in fields else None
+    return Lifecycle(**{**fields, "ignore_changes": tuple(fields.get("ignore_changes", ())), "drain": drain})

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from .address import Address
 from .carry import Column
@@ -23,16 +23,16 @@ from .change import Change
 from .errors import HodeiError, Problem
 from .records import Event, Lease, Operation, OperationEnd, Run, State
 from .states import Intent, WorkerState
-from .worker import Instance, Lifecycle, Spec
+from .worker import Drain, Instance, Lifecycle, Spec
 
 if TYPE_CHECKING:  # whoever only converges does not load these
     import socket
 
     from .finding import Finding
 
-PORT_VERSION = "1.0.0"
+PORT_VERSION = "1.1.0"
 #: Calls of ``Provider`` that came after 1.0.0, with the version that brought them: an older plug-in may lack them.
-ADDED: Mapping[str, str] = {"forward": "1.1.0"}
+ADDED: Mapping[str, str] = {"drain": "1.1.0", "forward": "1.1.0"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,38 @@ class Fingerprint:
     warnings: tuple[str, ...] = ()
 
 
+class Verb(str, Enum):
+    """What can be done to an object that exists; all are idempotent, and absent counts as deleted."""
+
+    START = "start"
+    STOP = "stop"
+    DELETE = "delete"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+
+
+class Draining(NamedTuple):
+    """That an object finishes its work, as its own native record remembers it.
+
+    ``since`` is Unix seconds; ``told`` says that it takes no more work, so that only a restart makes it take some again; ``then``
+    is what the provider itself does as soon as it is idle; ``expiring`` says that this is for the end of its time to live.
+    """
+
+    since: float
+    told: bool = False
+    then: Verb | None = None
+    expiring: bool = False
+
+
+class Activity(str, Enum):
+    """Whether a worker works. What cannot be known is UNKNOWN and never idle."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
 class Observation:
     """One object of ours, as it is seen now.
@@ -72,8 +104,9 @@ class Observation:
     somebody changes the object (spec, labels, intent) or makes another in its place, not when it merely
     restarts. ``drift`` maps the path of a field to its observed value where the native object no longer shows
     what was made (never aliases, defaults or order). ``ports`` are the bound ports by name. ``spec_digest``,
-    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels. ``details`` is what
-    operators of this provider ask for beside that (a process's ``pid``); nothing is decided by it.
+    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels; so do ``drain``, how it is let
+    finish its work, and ``draining``, that it does so now. ``details`` is what operators of this provider ask for beside that
+    (a process's ``pid``); nothing is decided by it.
     """
 
     address: Address
@@ -95,6 +128,8 @@ class Observation:
     ports: Mapping[str, int] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    drain: Drain | None = None
+    draining: Draining | None = None
 
 
 @dataclass(frozen=True)
@@ -160,23 +195,39 @@ class CreateRequest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item of a bulk call: partial success is a result, not an exception."""
+    """What became of one item of a bulk call: partial success is a result, not an exception.
+
+    ``activity`` is the answer to ``drain``, and ``reason`` says why it is not idle.
+    """
 
     address: Address
     generation: int
     observation: Observation | None = None
     error: HodeiError | None = None
+    activity: Activity | None = None
+    reason: str = ""
 
 
-class Verb(str, Enum):
-    """What can be done to an object that exists; all are idempotent, and absent counts as deleted."""
+@dataclass(frozen=True)
+class DrainRequest:
+    """An object to let finish its work, as ``target.lifecycle.drain`` says.
 
-    START = "start"
-    STOP = "stop"
-    DELETE = "delete"
-    PAUSE = "pause"
-    RESUME = "resume"
-    RESTART = "restart"
+    ``then`` is what the provider does by itself as soon as the object is idle, where its cell of ``lifecycle.drain`` is NATIVE;
+    None takes back an earlier one, but for the end of a time to live.
+    """
+
+    target: Target
+    then: Verb | None = None
+
+    @property
+    def address(self) -> Address:
+        """Which worker."""
+        return self.target.address
+
+    @property
+    def generation(self) -> int:
+        """Which object of it."""
+        return self.target.generation
 
 
 @dataclass(frozen=True)
@@ -269,7 +320,18 @@ class Provider(Protocol):
         """Bring living objects up to date in place; only fields whose cell says UPDATE or RECORD differ."""
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
-        """Do one verb to many objects. DELETE stops first: signal, grace, kill."""
+        """Do one verb to many objects. DELETE stops first: signal, grace, kill. A new run of an object does not drain, and
+        RESUME ends the draining of one that was not told of it.
+        """
+
+    def drain(self, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
+        """Ask in bulk whether objects work, and have them take no new work; waits for no work to end.
+
+        The first call for an object tells it, where the drain says how, and remembers since when in the object's own record;
+        later ones only ask. Each outcome has an ``activity``: IDLE also for what is absent or has ended, UNKNOWN with a reason
+        for what cannot be told or asked. An object that ends by itself while it drains is not started again. An IDLE object
+        is left alone: a ``then`` is for those that are not.
+        """
 
     def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command inside a worker, in its environment."""
@@ -360,13 +422,13 @@ class Listener(Protocol):
     """Is told how a converge goes on; may not fail it."""
 
     def planned(self, total: int) -> None:
-        """Learn how many steps are about to run: a change has one, or two where it is made of two calls (a replacement)."""
+        """Learn how many changes are about to run."""
 
     def began(self, change: Change) -> None:
-        """Learn that a step of a change has started."""
+        """Learn that a change has started."""
 
     def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
-        """Learn how a step of a change ended."""
+        """Learn how a change ended."""
 
 
 Clock = Iterator[float]

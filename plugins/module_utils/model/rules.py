@@ -64,15 +64,35 @@ def _ports(worker: Mapping[str, Any]) -> Said:
 def _health_port(worker: Mapping[str, Any]) -> Said:
     health = worker.get("health", {})
     for kind in ("http", "tcp"):
-        port = health.get(kind, {}).get("port")
-        known = [one["name"] for one in worker.get("ports", ())]
-        if isinstance(port, str) and port not in known:
-            hint = (
-                _close(port, known) or f"write one of {', '.join(known)}"
-                if known
-                else "name it in ports, or write its number"
-            )
-            yield ("health", kind, "port"), f"no port of this worker is called '{port}'", hint
+        yield from _unknown_port(worker, ("health", kind, "port"), health.get(kind, {}).get("port"))
+
+
+def _unknown_port(worker: Mapping[str, Any], place: tuple[str, ...], port: Any) -> Said:
+    known = [one["name"] for one in worker.get("ports", ())]
+    if isinstance(port, str) and port not in known:
+        hint = (
+            _close(port, known) or f"write one of {', '.join(known)}"
+            if known
+            else "name it in ports, or write its number"
+        )
+        yield place, f"no port of this worker is called '{port}'", hint
+
+
+def _drain(worker: Mapping[str, Any]) -> Said:
+    drain, place = worker.get("lifecycle", {}).get("drain"), ("lifecycle", "drain")
+    if drain is None:
+        return
+    telling = [name for name in ("command", "http", "signal") if name in drain]
+    if len(telling) > 1:
+        yield place, f"{' and '.join(telling)} cannot be given together", "keep the one that the worker understands"
+    if not telling and "busy" not in drain:
+        yield (
+            place,
+            "there is nothing to drain by",
+            "say how to tell the worker (command, http or signal), or how to ask whether it works (busy), or both",
+        )
+    for path, asked in ((("http",), drain), (("busy", "http"), drain.get("busy", {}))):
+        yield from _unknown_port(worker, (*place, *path, "port"), asked.get("http", {}).get("port"))
 
 
 def _volumes(worker: Mapping[str, Any]) -> Said:
@@ -176,6 +196,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Said], ...] = (
     _env_visible,
     _ports,
     _health_port,
+    _drain,
     _volumes,
     _resources,
     _restart,

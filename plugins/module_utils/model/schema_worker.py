@@ -263,6 +263,76 @@ LOG = group(
     default={},
 )
 
+_DRAIN_HTTP = {
+    "path": _HTTP["path"],
+    "port": _HTTP["port"],
+    "host": _HTTP["host"],
+    "scheme": choice(["http", "https"], "The scheme.", "http"),
+    "verify": flag("Whether the certificate of https is verified.", True),
+}
+
+_DRAIN_COMMAND = {
+    "type": "array",
+    "items": {"type": "string", "format": "text", "x-sensitive": True},
+    "minItems": 1,
+    "x-sensitive": True,
+}
+
+DRAIN_SIGNALS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH"]
+
+DRAIN = group(
+    {
+        "command": {
+            **_DRAIN_COMMAND,
+            "description": "A command that tells the worker to take no new work; run beside it until it has ended with 0 once.",
+        },
+        "http": group(
+            {
+                **_DRAIN_HTTP,
+                "method": choice(["GET", "POST", "PUT"], "The method.", "POST"),
+                "status": integer("The status that says that it heard. Left out: any from 200 to 399.", 100, 599),
+            },
+            "A request that tells the worker to take no new work; repeated until it is answered with a good status once.",
+            required=("port",),
+        ),
+        "signal": choice(DRAIN_SIGNALS, "A signal to the worker's main process that tells it to take no new work."),
+        "busy": group(
+            {
+                "command": {
+                    **_DRAIN_COMMAND,
+                    "description": "A command that ends with 0 while the worker works, with another code when it does not. "
+                    "126, 127 and a signal say nothing, which counts as busy.",
+                },
+                "http": group(
+                    {
+                        **_DRAIN_HTTP,
+                        "status": integer(
+                            "The only status that means busy. Left out: any from 200 to 399, and 500 to 599 say nothing, which "
+                            "counts as busy.",
+                            100,
+                            599,
+                        ),
+                    },
+                    "A request that is answered with a good status while the worker works, and with another when it does not.",
+                    required=("port",),
+                ),
+            },
+            "How to ask whether the worker works; exactly one of `command` and `http`. Left out: a worker that was told works "
+            "until it has ended. What cannot be asked counts as busy.",
+            oneOf=exactly_one("command", "http"),
+        ),
+        "interval": quantity("positive_duration", "Time between two questions.", "2s"),
+        "timeout": quantity(
+            "positive_duration", "How long the worker may go on, from the first moment of draining.", "30m"
+        ),
+        "on_timeout": choice(
+            ["wait", "kill"], "`wait`: it is left alone and reported; `kill`: it is stopped although it works.", "wait"
+        ),
+    },
+    "How the worker finishes its work before anything stops it: a delete, a stop, a restart, a replacement, the end of its `ttl`. "
+    "At the most one of `command`, `http` and `signal` tells it to take no new work; without one, `busy` is needed.",
+)
+
 LIFECYCLE = group(
     {
         "grace": quantity("duration", "Time between the polite signal and the kill when the worker is stopped.", "10s"),
@@ -279,10 +349,10 @@ LIFECYCLE = group(
             "The order of a replacement.",
             "destroy_before_create",
         ),
+        "drain": DRAIN,
     },
     "How the engine may treat this worker. A change of it touches no running worker.",
     default={},
-    x_later={"drain": "draining comes in a later version"},
 )
 
 _STATE = choice(["started", "stopped", "paused"], "What the worker should be doing.", "started")

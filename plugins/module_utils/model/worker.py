@@ -21,10 +21,41 @@ Spec = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Drain:
+    """How a worker is let finish its work before it is stopped.
+
+    ``tell`` is how it learns to take no new work (one of ``command``, ``http``, ``signal``, or empty), ``busy`` how it is asked
+    whether it works (``command`` or ``http``, or empty: then it works until it has ended), both in normal form. Times are seconds.
+    ``on_timeout`` is ``wait`` or ``kill``.
+    """
+
+    tell: Mapping[str, Any] = field(default_factory=dict)
+    busy: Mapping[str, Any] = field(default_factory=dict)
+    interval: float = 2.0
+    timeout: float = 1800.0
+    on_timeout: str = "wait"
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Drain:
+        """Read the normal form of ``lifecycle.drain``."""
+        own = {name: fields[name] for name in ("busy", *_DRAIN_SETTINGS) if name in fields}
+        return cls(tell={name: fields[name] for name in ("command", "http", "signal") if name in fields}, **own)
+
+    def written(self) -> dict[str, Any]:
+        """Return the normal form, as ``read`` takes it: JSON, without what equals its default."""
+        own = {name: getattr(self, name) for name in _DRAIN_SETTINGS if getattr(self, name) != getattr(Drain, name)}
+        return {**self.tell, **({"busy": self.busy} if self.busy else {}), **own}
+
+
+_DRAIN_SETTINGS = ("interval", "timeout", "on_timeout")
+
+
+@dataclass(frozen=True)
 class Lifecycle:
     """How the engine may treat a worker. Nothing of it reaches a provider, so no change of it touches an object.
 
-    ``grace`` and ``ttl`` are seconds; ``replace`` is ``destroy_before_create`` or ``create_before_destroy``.
+    ``grace`` and ``ttl`` are seconds; ``replace`` is ``destroy_before_create`` or ``create_before_destroy``; ``drain`` None
+    stops a worker whatever it does.
     """
 
     grace: float = 10.0
@@ -32,6 +63,7 @@ class Lifecycle:
     prevent_destroy: bool = False
     ignore_changes: tuple[str, ...] = ()
     replace: str = "destroy_before_create"
+    drain: Drain | None = None
 
 
 @dataclass(frozen=True)

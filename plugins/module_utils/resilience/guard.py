@@ -18,6 +18,7 @@ from ..model.errors import HodeiError, Problem
 from ..model.ports import (
     Capacity,
     CreateRequest,
+    DrainRequest,
     Examinable,
     ExecRequest,
     ExecResult,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from ..model.finding import Finding
 
 T = TypeVar("T")
-Item = TypeVar("Item", CreateRequest, Target)
+Item = TypeVar("Item", CreateRequest, DrainRequest, Target)
 
 
 class BreakerPolicy(NamedTuple):
@@ -181,6 +182,10 @@ class Resilient:
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
         """Do one verb to many objects."""
         return self._bulk(lambda items: self._provider.act(verb, items), targets, idempotent=verb is not Verb.RESTART)
+
+    def drain(self, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
+        """Ask whether objects work, and have them take no new work."""
+        return self._bulk(self._provider.drain, requests, idempotent=True)
 
     def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command inside a worker."""

@@ -12,7 +12,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.address import
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import StateStore
 from ansible_collections.hodei.workers.plugins.module_utils.model.records import Operation, OperationEnd, Resource
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
-from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Drain, Lifecycle
 
 OWNER, LINEAGE = "ci-prod", "0c6f2a5e"
 T0, TTL = 1_700_000_000.0, 60.0
@@ -39,6 +39,9 @@ class Verified:
         return checked
 
 
+DRAIN = Drain({"signal": "SIGQUIT"}, {"http": {"port": 80}}, timeout=60.5)
+
+
 def operation(op_id: str, address: Address = RUNNER, generation: int = 1, **fields: Any) -> Operation:
     """Return an operation that begins."""
     values: dict[str, Any] = {
@@ -60,7 +63,7 @@ def resource(address: Address = RUNNER, generation: int = 1, **fields: Any) -> R
         "external_id": "4242:91823",
         "spec": {"command": ["run", "ñ", "\udcff"], "env": {"A": "hmac:1"}, "resources": {"cpu": 500, "gpu": 0.5}},
         "digest": "d1",
-        "lifecycle": Lifecycle(30.0, 60.5, True, ("env.A", "labels"), "create_before_destroy"),
+        "lifecycle": Lifecycle(30.0, 60.5, True, ("env.A", "labels"), "create_before_destroy", DRAIN),
         "dependencies": (WEB, Address("worker", "db", 0)) if address != WEB else (),
         "intent": Intent.PAUSED,
         "status": WorkerState.RUNNING,

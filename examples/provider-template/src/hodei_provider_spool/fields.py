@@ -33,6 +33,9 @@ COLUMN: Column = {
     "network": _none("a process shares the network of its host; choose a container provider"),
     "security": _none("choose providers of type process, or containers"),
     "log": _none("the log is one file that grows; choose providers of type process for rotation"),
+    "lifecycle.drain": _none(
+        "its workers end when they are told to stop; choose providers of type process for draining"
+    ),
 }
 
 #: JSON schema: the keys of a provider of this type, beside those that every provider has.

@@ -18,7 +18,7 @@ from ...model.address import parse_address
 from ...model.errors import HodeiError, Kind
 from ...model.records import Operation, Resource, Run
 from ...model.states import Intent, WorkerState
-from ...model.worker import Lifecycle
+from ...model.worker import Drain, Lifecycle
 
 Row = tuple[Any, ...]
 
@@ -49,7 +49,6 @@ def damaged(message: str) -> HodeiError:
 
 def encode_resource(resource: Resource) -> Row:
     """Return the row of the resource table (``sql.py`` names its columns). Sequences inside ``spec`` become lists: JSON knows no tuples."""
-    lifecycle = resource.lifecycle
     values = (
         str(resource.address),
         resource.generation,
@@ -64,7 +63,7 @@ def encode_resource(resource: Resource) -> Row:
         float(resource.updated_at),
         _storable(resource.source),
         _dump(resource.spec),
-        _dump({name: getattr(lifecycle, name) for name in _LIFECYCLE}),
+        _dump(_written_lifecycle(resource.lifecycle)),
         _dump([str(address) for address in resource.dependencies]),
     )
     return (*values, checksum(values))
@@ -187,8 +186,15 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def _written_lifecycle(lifecycle: Lifecycle) -> dict[str, Any]:
+    """What is not set is left out, so that an earlier version can still read what it knows."""
+    found = {name: getattr(lifecycle, name) for name in _LIFECYCLE}
+    return found if lifecycle.drain is None else {**found, "drain": lifecycle.drain.written()}
+
+
 def _lifecycle(values: dict[str, Any]) -> Lifecycle:
-    return Lifecycle(**{**values, "ignore_changes": tuple(values["ignore_changes"])})
+    drain = Drain.read(values["drain"]) if "drain" in values else None
+    return Lifecycle(**{**values, "ignore_changes": tuple(values["ignore_changes"]), "drain": drain})
 
 
 def _decoded(texts: Set[str]) -> dict[str, Any]:

@@ -66,6 +66,11 @@ COLUMN: Column = {
     "security.apparmor": _NO_MODULE,
     "security.selinux": _NO_MODULE,
     "security.no_new_privileges": Carry(Support.NATIVE, note="prctl(PR_SET_NO_NEW_PRIVS)"),
+    "lifecycle.drain": Carry(
+        Support.NATIVE,
+        OnChange.UPDATE,
+        "the supervisor asks, and does what was left with it; a command runs beside the worker, in its environment and as its user",
+    ),
     "log": Carry(Support.NATIVE, OnChange.UPDATE, "rotated by copy and truncate: lines written in between may be lost"),
 }
 

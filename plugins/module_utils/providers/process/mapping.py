@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind
-from ...model.ports import CreateRequest, Observation, Outcome, Target
+from ...model.ports import Activity, CreateRequest, Draining, DrainRequest, Observation, Outcome, Target, Verb
 from ...model.states import Intent, WorkerState
-from ...model.worker import Spec
+from ...model.worker import Drain, Spec
+from .supervisor.record import TTL
 
 Row = Sequence[Any]
 
 _STATES = {state.value: state for state in WorkerState}
 _INTENTS = {intent.value: intent for intent in Intent}
+_VERBS = {verb.value: verb for verb in Verb}
+_ACTIVITIES = {activity.value: activity for activity in Activity}
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -81,6 +84,7 @@ def wire_spec(request: CreateRequest, settings: Settings, host_env: Mapping[str,
         "log": {"max_size": 10 << 20, "max_files": 3, **spec.get("log", {})},
         "grace": request.lifecycle.grace,
         "ttl": request.lifecycle.ttl,
+        "drain": wire_drain(request.lifecycle.drain),
         "settle": settings.settle,
     }
 
@@ -167,13 +171,28 @@ def target_item(target: Target) -> dict[str, Any]:
     }
 
 
+def wire_drain(drain: Drain | None) -> dict[str, Any] | None:
+    """Return the wire form of a drain."""
+    return None if drain is None else {**vars(drain), "tell": dict(drain.tell), "busy": dict(drain.busy)}
+
+
+def drain_item(request: DrainRequest) -> dict[str, Any]:
+    """Return the wire form of a request to drain."""
+    return {
+        **target_item(request.target),
+        "drain": wire_drain(request.target.lifecycle.drain),
+        "then": request.then.value if request.then else "",
+    }
+
+
 def observation(row: Row) -> Observation:
     """Turn a row (``supervisor/wire.py: ROW``) into what the engine sees."""
     external, name, key, generation, lineage, state, digest, etag, operation, key_id, *rest = row
-    # A supervisor of an older version tells no pid.
     intent, protected, reason, exit_code, restarts, created_at, started_at, ports, *more, _provider = rest
+    # A supervisor of an older version tells neither a pid nor of draining.
+    told_pid, drain, draining = (*more, None, None, None)[:3]
     seen = _STATES.get(state, WorkerState.UNKNOWN)
-    pid = more[0] if more and seen.alive else 0
+    pid = told_pid if seen.alive else 0
     return Observation(
         address=Address("worker", name, key),
         generation=generation,
@@ -193,7 +212,13 @@ def observation(row: Row) -> Observation:
         started_at=started_at,
         ports=ports,
         details={"pid": pid} if pid else {},
+        drain=Drain(**drain) if drain else None,
+        draining=_draining(*draining) if draining else None,
     )
+
+
+def _draining(since: float, told: bool, then: str) -> Draining:
+    return Draining(since, told, _VERBS.get(then), expiring=then == TTL)
 
 
 def error(problem: Mapping[str, str], where: str = "") -> HodeiError:
@@ -210,4 +235,6 @@ def outcome(address: Address, generation: int, reply: Mapping[str, Any]) -> Outc
         generation,
         observation=observation(row) if row else None,
         error=error(problem, str(address)) if problem else None,
+        activity=_ACTIVITIES.get(reply.get("activity", "")),
+        reason=reply.get("reason", ""),
     )

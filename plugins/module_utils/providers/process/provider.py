@@ -17,6 +17,7 @@ from ...model.errors import HodeiError, Kind, Problem
 from ...model.ports import (
     Capacity,
     CreateRequest,
+    DrainRequest,
     ExecRequest,
     ExecResult,
     Fingerprint,
@@ -33,7 +34,7 @@ from ...model.worker import Instance
 from . import host, mapping
 from .client import Client, GoneError, Version
 from .fields import column
-from .supervisor.policy import LONGEST_START, start_deadline
+from .supervisor.policy import DRAIN_AT_ONCE, DRAIN_TIMEOUT, LONGEST_START, start_deadline
 from .supervisor.wire import VERSION
 
 if TYPE_CHECKING:
@@ -236,10 +237,16 @@ class ProcessProvider:
             patience += LONGEST_START
         return self._bulk(verb.value, targets, items, patience)
 
+    def drain(self, requests: Sequence[DrainRequest]) -> Iterator[Outcome]:
+        """Tell workers to take no new work, and ask whether they work."""
+        items = [mapping.drain_item(request) for request in requests]
+        rounds = -(-len(items) // DRAIN_AT_ONCE)
+        return self._bulk("drain", requests, items, rounds * 4 * DRAIN_TIMEOUT)
+
     def _bulk(
         self,
         operation: str,
-        subjects: Sequence[CreateRequest] | Sequence[Target],
+        subjects: Sequence[CreateRequest] | Sequence[Target] | Sequence[DrainRequest],
         items: Sequence[Mapping[str, Any]],
         patience: float,
     ) -> Iterator[Outcome]:

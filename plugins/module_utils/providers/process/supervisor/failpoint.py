@@ -17,6 +17,8 @@ NAMES = (
     *("admit", "forked", "recorded", "released", "started", "stopping", "exited", "removing", "removed"),
     *("renaming", "renamed", "relogged"),
 )
+#: Those on the way of a worker that drains.
+DRAIN_NAMES = ("draining", "settling")
 _name, _unused, _file = os.environ.get(VARIABLE, "").partition("@")
 
 

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import procfs
+from . import drain, procfs
 from . import record as states
 from .dirs import exists, remove_file
 from .failpoint import reach
-from .record import NotBegunError, Record, create, read_all, record_id, replace
+from .record import TTL, NotBegunError, Record, create, read_all, record_id, replace
 from .removal import remove_tree
 from .renaming import finish, rename
 from .run import memory_reason
@@ -35,6 +35,7 @@ class Fleet:
 
     def __init__(self, world: World) -> None:
         self.workers: dict[str, Worker] = {}
+        self._settling: dict[str, asyncio.Task[None]] = {}
         self._world = world
 
     # ---- taking over ---------------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ class Fleet:
     @property
     def busy(self) -> bool:
         """Whether there is anything to watch over."""
-        return any(worker.active for worker in self.workers.values())
+        return any(worker.active or worker.record.drain_then for worker in self.workers.values())
 
     def rows(self) -> list[list[Any]]:
         """Return one observation per worker."""
@@ -145,7 +146,7 @@ class Fleet:
             if draft["spec"] and record.digest != draft["digest"]:
                 record.digest, record.spec = draft["digest"], draft["spec"]
             elif draft["spec"]:
-                record.spec = record.spec | {key: draft["spec"][key] for key in ("grace", "ttl")}
+                record.spec = record.spec | {key: draft["spec"][key] for key in ("grace", "ttl", "drain")}
             record.edits += 1
             try:
                 if moved_from is not None:
@@ -224,6 +225,63 @@ class Fleet:
         del self.workers[record.id]
         worker.tell("deleted")
 
+    # ---- draining ------------------------------------------------------------------------------------------------
+
+    async def drain(self, target: Mapping[str, Any]) -> dict[str, str]:
+        """Have a worker take no new work, say whether it works, and leave with us what is to be done then. Raises RefusedError."""
+        worker = self.find(target["name"], target["key"], target["generation"])
+        if worker is None:
+            return drain.Answer(drain.IDLE)._asdict()
+        record = worker.record
+        _check_etag(record, target["etag"])
+        if record.spec.get("drain") != target["drain"]:
+            record.spec = record.spec | {"drain": target["drain"]}
+            try:
+                replace(record, self._world.directories.records)
+            except OSError as error:
+                raise disk_problem(error, self._world.directories.path) from error
+        answer = await drain.attempt(worker, self._world)
+        reach("draining")
+        if self.workers.get(record.id) is worker:
+            drain.leave(worker, "" if answer.activity == drain.IDLE else target["then"])
+        return answer._asdict()
+
+    async def _settle(self, worker: Worker) -> None:
+        """Do what was left with us, as soon as a worker is idle or has had its time."""
+        try:
+            await self._await_idle(worker)
+        finally:
+            del self._settling[worker.record.id]
+
+    async def _await_idle(self, worker: Worker) -> None:
+        record = worker.record
+        while record.drain_then and self.workers.get(record.id) is worker:
+            answer = await drain.attempt(worker, self._world)
+            then = record.drain_then
+            if then and (answer.activity == drain.IDLE or drain.is_over(record, self._world.now())):
+                reach("settling")
+                await self._finish(worker, then)
+                return
+            await asyncio.sleep(record.spec["drain"]["interval"] if record.spec.get("drain") else 0.0)
+
+    async def _finish(self, worker: Worker, then: str) -> None:
+        record = worker.record
+        async with worker.verbs:
+            if record.drain_then != then or self.workers.get(record.id) is not worker:
+                return
+            worker.tell("settled", f"{then}, now that it is idle")
+            try:
+                if then == TTL:
+                    worker.end_of_life()
+                else:
+                    await self._do(worker, then, record.spec["grace"])
+            except RefusedError as error:
+                worker.tell("failed", f"{then}: {error.message}")
+            finally:
+                if record.drain_then == then and self.workers.get(record.id) is worker:
+                    record.drain_then = ""
+                    worker.save()
+
     async def end(self) -> None:
         """Stop all workers."""
         await asyncio.gather(
@@ -242,6 +300,8 @@ class Fleet:
         for worker in self.workers.values():
             if worker.unsaved:
                 worker.save()
+            if worker.record.drain_then and worker.record.id not in self._settling:
+                self._settling[worker.record.id] = asyncio.create_task(self._settle(worker))
             if worker.active:
                 log = worker.record.spec["log"]
                 try:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from .wire import RefusedError
 
 _MOST_HEAD = 65536
+
+T = TypeVar("T")
+
+
+class NoAnswerError(Exception):
+    """Nothing came back that could be read; the text says why."""
 
 
 class Judge:
@@ -57,14 +63,22 @@ async def probe(health: Mapping[str, Any], run: Callable[[list[str], float], Awa
     if health.get("command"):
         return await _probe_command(health["command"], timeout, run)
     try:
+        return await within(timeout, _probe_http(health["http"]) if health.get("http") else _probe_tcp(health["tcp"]))
+    except NoAnswerError as error:
+        return str(error)
+
+
+async def within(timeout: float, asking: Awaitable[T]) -> T:
+    """Return what a request gives; raises NoAnswerError that says why it gives nothing."""
+    try:
         async with asyncio.timeout(timeout):
-            return await (_probe_http(health["http"]) if health.get("http") else _probe_tcp(health["tcp"]))
+            return await asking
     except TimeoutError:
-        return f"no answer within {timeout:g} s"
+        raise NoAnswerError(f"no answer within {timeout:g} s") from None
     except OSError as error:
-        return error.strerror or str(error)
+        raise NoAnswerError(error.strerror or str(error)) from None
     except (ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        return "the answer is not HTTP"
+        raise NoAnswerError("the answer is not HTTP") from None
 
 
 async def _probe_command(
@@ -86,17 +100,24 @@ async def _probe_tcp(check: Mapping[str, Any]) -> str:
 
 
 async def _probe_http(check: Mapping[str, Any]) -> str:
+    status = await status_of(check)
+    return "" if accepted(status, check["status"]) else f"it answers with status {status}"
+
+
+async def status_of(check: Mapping[str, Any], method: str = "GET") -> int:
+    """Send a request and return the status of its answer. Raises OSError, ValueError."""
     host, port = check["host"], check["port"]
     context = _tls(check["verify"]) if check["scheme"] == "https" else None
     reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=_MOST_HEAD)
     try:
         name = f"[{host}]" if ":" in host else host
-        lines = (f"GET {check['path']} HTTP/1.1", f"Host: {name}:{port}", "User-Agent: hodei", "Connection: close")
+        lines = [f"{method} {check['path']} HTTP/1.1", f"Host: {name}:{port}", "User-Agent: hodei", "Connection: close"]
+        if method != "GET":
+            lines.append("Content-Length: 0")
         writer.write("\r\n".join((*lines, "", "")).encode())
-        status = parse_status(await reader.readline())
+        return parse_status(await reader.readline())
     finally:
         await _hang_up(writer)
-    return "" if accepted(status, check["status"]) else f"it answers with status {status}"
 
 
 def parse_status(line: bytes) -> int:

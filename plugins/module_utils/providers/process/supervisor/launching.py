@@ -57,6 +57,16 @@ def health_of(record: Record) -> dict[str, Any] | None:
     return expanded
 
 
+def drain_of(record: Record) -> dict[str, Any]:
+    """Return the drain with its ports looked up and its references expanded."""
+    expanded: dict[str, Any] = expand_all(record.spec["drain"], environment(record))
+    for way in (expanded["tell"], expanded["busy"]):
+        if "http" in way:
+            port = way["http"]["port"]
+            way["http"]["port"] = record.ports[port] if port in record.ports else int(port)
+    return expanded
+
+
 def limits_of(record: Record) -> dict[str, int]:
     """Return the limits as the kernel takes them: bytes, microseconds of CPU per period, processes."""
     limits = dict(record.spec["limits"])

@@ -14,6 +14,9 @@ from . import record as states
 
 #: A start is given up for the caller after this many seconds, whatever the health check says.
 LONGEST_START = 900.0
+#: To tell a worker to finish, or to ask whether it works, may take so many seconds; so many are asked at the same time.
+DRAIN_TIMEOUT = 5.0
+DRAIN_AT_ONCE = 128
 
 
 class Exit(NamedTuple):
@@ -77,6 +80,11 @@ def back_off(failures: int, initial: float, longest: float) -> float:
 def was_good(ran_for: float, restart: Mapping[str, Any]) -> bool:
     """Whether a run lasted long enough to forget the failures before it: longer than the longest pause, at least 10 s."""
     return ran_for > max(10.0, float(restart["max"]))
+
+
+def over_time(since: float | None, timeout: float, now: float) -> bool:
+    """Whether what began at ``since`` has lasted ``timeout`` seconds; a clock that was set back begins it anew."""
+    return since is not None and now - since >= timeout
 
 
 def start_deadline(health: Mapping[str, Any] | None, settle: float) -> float:

@@ -35,6 +35,8 @@ FAILED = "failed"
 #: States in which the supervisor has to stay: something runs or is about to.
 MOVING = frozenset((CREATING, STARTING, RUNNING, DEGRADED, RECOVERING, PAUSED, STOPPING))
 ENDED = frozenset((STOPPED, COMPLETED, FAILED))
+#: Beside the verbs: what is to be done once a worker is idle whose time to live is over.
+TTL = "ttl"
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Record:
     of ``procfs.boottime``.
     ``edits`` counts what callers changed. ``groups`` maps a cgroup controller to the worker's directory.
     ``failures`` counts the failed runs since the last good one: the back-off grows with it.
+    ``drain_since`` is when it was first asked to finish its work, in Unix seconds; ``drain_told`` says that it has heard and takes
+    no more; ``drain_then`` is the verb that is left to be done as soon as it is idle, or TTL.
     """
 
     id: str
@@ -75,6 +79,9 @@ class Record:
     failures: int = 0
     edits: int = 0
     ttl_from: float | None = None
+    drain_since: float | None = None
+    drain_told: bool = False
+    drain_then: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     home: str = ""
@@ -94,13 +101,23 @@ class Record:
         """Changes when a caller changes the object, or makes another in its place."""
         return f"{self.token}-{self.edits}"
 
+    def forget_draining(self) -> None:
+        """Begin anew: this run drains no more."""
+        self.drain_since, self.drain_told, self.drain_then = None, False, ""
+
     def row(self) -> list[Any]:
         """Return the observation in the order of ``wire.ROW``."""
         return [
             *(self.id, self.name, self.key, self.generation, self.lineage, self.state, self.digest, self.etag),
             *(self.operation, self.key_id, self.intent, self.protected, self.reason, self.exit_code, self.restarts),
-            *(self.created_at, self.started_at, self.ports, self.pid, self.provider),
+            *(self.created_at, self.started_at, self.ports, self.pid, self.spec.get("drain"), self._draining()),
+            self.provider,
         ]
+
+    def _draining(self) -> list[Any] | None:
+        if self.drain_since is None or self.state in ENDED:
+            return None
+        return [self.drain_since, self.drain_told, self.drain_then]
 
 
 _NAMES = frozenset(item.name for item in fields(Record))
@@ -119,7 +136,7 @@ _CHANGING = (
         "edits",
         "intent",
     ),
-    *("ttl_from", "groups"),
+    *("ttl_from", "groups", "drain_since", "drain_told", "drain_then"),
 )
 _FIXED = tuple(sorted(_NAMES.difference(_CHANGING)))
 _PAGE = 4096

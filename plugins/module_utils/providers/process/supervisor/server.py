@@ -25,8 +25,10 @@ _MOST_FDS = 3
 _PEER = struct.Struct("3i")
 _CODES = {"not_found": 127, "authorization": 126, "configuration": 126}
 
+#: What a call tells beside its worker's row.
+More: TypeAlias = "dict[str, str] | None"
 #: The name, key and generation of a worker, and what is to be done to it.
-Call: TypeAlias = "tuple[tuple[str, int | None, int], Coroutine[Any, Any, None]]"
+Call: TypeAlias = "tuple[tuple[str, int | None, int], Coroutine[Any, Any, More]]"
 
 
 class Server:
@@ -107,10 +109,13 @@ class Server:
         fleet = self._fleet
         subjects = [item["draft"] for item in items] if operation == "update" else items
         names = [(subject["name"], subject["key"], subject["generation"]) for subject in subjects]
+        calls: list[Coroutine[Any, Any, More]]
         if operation == "create":
             calls = [fleet.create(item) for item in items]
         elif operation == "update":
             calls = [fleet.update(**item) for item in items]
+        elif operation == "drain":
+            calls = [fleet.drain(item) for item in items]
         else:
             calls = [fleet.act(operation, item) for item in items]
         return list(zip(names, calls, strict=True))
@@ -119,17 +124,18 @@ class Server:
         """Run all calls at the same time; yield the outcomes that are there, as soon as there is one."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-        async def one(index: int, name: tuple[str, int | None, int], call: Coroutine[Any, Any, None]) -> None:
-            problem = None
+        async def one(index: int, name: tuple[str, int | None, int], call: Coroutine[Any, Any, More]) -> None:
+            problem, more = None, None
             try:
-                await call
+                more = await call
             except RefusedError as error:
                 problem = error.as_dict()
             except Exception as error:  # noqa: BLE001 - one broken item may not end the others
                 traceback.print_exc(file=sys.stderr)
                 problem = RefusedError("internal", repr(error), "Please report it with supervisor.log.").as_dict()
             worker = self._fleet.find(*name)
-            queue.put_nowait({"i": index, "row": worker.record.row() if worker else None, "error": problem})
+            row = worker.record.row() if worker else None
+            queue.put_nowait({"i": index, "row": row, "error": problem, **(more or {})})
 
         for index, (name, call) in enumerate(calls):
             task = asyncio.create_task(one(index, name, call))

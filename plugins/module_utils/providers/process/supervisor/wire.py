@@ -55,6 +55,8 @@ ROW = (
     "started_at",
     "ports",
     "pid",
+    "drain",
+    "draining",
     "provider",
 )
 

@@ -9,18 +9,18 @@ import asyncio
 import sys
 import traceback
 
-from . import monitor, procfs
+from . import drain, monitor, procfs
 from . import record as states
 from .failpoint import reach
 from .launching import health_of
-from .policy import Exit, after_exit, back_off, start_deadline, was_good
-from .record import Record, save
+from .policy import Exit, after_exit, back_off, describe, start_deadline, was_good
+from .record import TTL, Record, save
 from .run import KILL_WAIT, Run
 from .wire import RefusedError
 from .world import World
 
 #: Why a run of a worker is brought to its end.
-STOP, TTL, RESTART, FAILURE = "stop", "ttl", "restart", "failure"
+STOP, RESTART, FAILURE = "stop", "restart", "failure"
 REBOOTED = "the machine was rebooted"
 
 
@@ -30,6 +30,7 @@ class Worker:
     def __init__(self, record: Record, world: World) -> None:
         self.record = record
         self.verbs = asyncio.Lock()
+        self.asking = asyncio.Lock()
         self.unsaved = False
         #: What a probe last found amiss.
         self.problem = ""
@@ -97,6 +98,7 @@ class Worker:
         record = self.record
         record.failures, record.exit_code, record.reason, record.state = 0, None, "", states.CREATING
         record.ttl_from = None
+        record.forget_draining()
         self._live_on(0.0)
 
     def take_over(self) -> None:
@@ -137,6 +139,7 @@ class Worker:
         record = self.record
         if not self.active:
             record.state = states.STOPPED
+            record.forget_draining()
             self.save()
             return
         reach("stopping")
@@ -159,9 +162,10 @@ class Worker:
         self.tell("paused")
 
     def resume(self) -> None:
-        """Thaw it. Raises RefusedError when it is neither paused nor running."""
+        """Thaw it, and let it work on if it was not told to finish. Raises RefusedError when it is neither paused nor running."""
         if self._run is None or not self.running:
             raise RefusedError("conflict", f"a {self.record.state} worker cannot be resumed", "Start it.")
+        drain.take_back(self)
         if self.record.state == states.PAUSED:
             self._run.thaw()
             self._become(states.RUNNING)
@@ -275,7 +279,8 @@ class Worker:
         self._become(states.DEGRADED, reason)
         self.tell("unhealthy", problem)
         self._answer(RefusedError("timeout", f"its health check fails: {problem}", "Read its log."))
-        if self.record.spec["restart"]["policy"] != "never":
+        # Who was told to finish may close its doors first: it is not killed for that in the middle of its last job.
+        if self.record.spec["restart"]["policy"] != "never" and not self.record.drain_told:
             self._cause = reason
             self._bring_to_end(FAILURE, self.record.spec["grace"])
 
@@ -285,10 +290,21 @@ class Worker:
         now = procfs.boottime()
         left = (now if record.ttl_from is None else record.ttl_from) + record.spec["ttl"] - now
         if left > 0:
+            if record.drain_then == TTL:
+                drain.take_back(self)  # it was given more time
             self._timers.append(asyncio.get_running_loop().call_later(left, self._expire))
             return
-        self.tell("expired", f"after {record.spec['ttl']:g} s")
-        self._bring_to_end(TTL, record.spec["grace"])
+        if not record.drain_then:
+            self.tell("expired", f"after {record.spec['ttl']:g} s")
+        if not record.spec.get("drain"):
+            self.end_of_life()
+        elif not record.drain_then:
+            drain.leave(self, TTL)
+            drain.begin(self, self._world.now())
+
+    def end_of_life(self) -> None:
+        """Stop it because its time to live is over."""
+        self._bring_to_end(TTL, self.record.spec["grace"])
 
     # ---- its end -------------------------------------------------------------------------------------------------
 
@@ -326,19 +342,27 @@ class Worker:
         record.exit_code = ended.code
         if end in (STOP, TTL) or run is None:
             over = f"its time to live of {record.spec['ttl']:g} s is over" if end == TTL else ""
+            record.forget_draining()
             self._become(states.STOPPED, over)
             self.tell("stopped", over)
             self._answer(RefusedError("conflict", over or "it was stopped meanwhile"))
             return None
         if end == RESTART:
             record.failures = 0
+            record.forget_draining()
             self.tell("restarted", "asked for")
             return 0.0
         return self._after_exit(ended, cause, run)
 
     def _after_exit(self, ended: Exit, cause: str, run: Run) -> float | None:
-        """Follow the restart policy."""
+        """Follow the restart policy; who was to finish and has ended is not started again."""
         record = self.record
+        if record.drain_told or record.drain_then:
+            record.drain_since, record.drain_told = None, False
+            self._become(states.STOPPED, f"drained: {cause or describe(ended)}")
+            self.tell("drained", cause or describe(ended))
+            self._answer(RefusedError("conflict", "it has finished its work and ended"))
+            return None
         restart = record.spec["restart"]
         if was_good(procfs.boottime() - run.began, restart):
             record.failures = 0

@@ -17,7 +17,7 @@ from .dirs import Directories
 from .events import EventLog
 from .forker import Forker
 from .logs import Keeper
-from .policy import Exit, read_status
+from .policy import DRAIN_AT_ONCE, Exit, read_status
 from .ports import Ports
 from .procfs import boot_id
 from .tree import Leader, Reaper
@@ -43,6 +43,7 @@ class World:
     children: dict[int, asyncio.Future[Exit]] = field(default_factory=dict)
     ports: Ports = field(default_factory=Ports)
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_STARTS))
+    probes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DRAIN_AT_ONCE))
     events: EventLog = field(init=False)
     logs: Keeper = field(init=False)
     reaper: Reaper = field(init=False)

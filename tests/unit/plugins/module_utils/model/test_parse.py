@@ -17,7 +17,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.configs import
 from ansible_collections.hodei.workers.plugins.module_utils.model.entries import Fragment
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.plugins.module_utils.model.parse import RawDocument, parse
-from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document, Lifecycle
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document, Drain, Lifecycle
 
 LINEAGE = "0C6F1F0E-5f0e-4d53-9a0e-3d8f5f2a7c11"
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -72,14 +72,23 @@ def test_what_only_the_engine_reads_is_no_part_of_the_spec_and_changes_no_digest
             state="stopped",
             degrade=["resources.memory"],
             provider="local",
-            lifecycle={"grace": "30s", "ttl": "8h", "ignore_changes": ["env"], "replace": "create_before_destroy"},
+            lifecycle={
+                "grace": "30s",
+                "ttl": "8h",
+                "ignore_changes": ["env"],
+                "replace": "create_before_destroy",
+                "drain": {"signal": "SIGQUIT", "busy": {"command": ["busy"]}, "timeout": "1h", "interval": "2s"},
+            },
         )
     ).instances[0]
     assert rich.spec == plain.spec
     assert rich.digest == plain.digest
     assert rich.state == "stopped"
     assert rich.degrade == ("resources.memory",)
-    assert rich.lifecycle == Lifecycle(30.0, 28_800.0, False, ("env",), "create_before_destroy")
+    drain = Drain(tell={"signal": "SIGQUIT"}, busy={"command": ["busy"]}, timeout=3600.0)
+    assert rich.lifecycle == Lifecycle(30.0, 28_800.0, False, ("env",), "create_before_destroy", drain)
+    assert drain.written() == {"signal": "SIGQUIT", "busy": {"command": ["busy"]}, "timeout": 3600.0}
+    assert Drain.read(drain.written()) == drain
 
 
 def test_values_of_env_are_recorded_as_keyed_digests_unless_they_are_visible() -> None:

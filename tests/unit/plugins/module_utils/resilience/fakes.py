@@ -15,6 +15,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Capacity,
     CreateRequest,
+    DrainRequest,
     ExecRequest,
     ExecResult,
     Fingerprint,
@@ -60,11 +61,11 @@ def request(index: int) -> CreateRequest:
     return CreateRequest(Address("worker", "w", index), 1, f"op{index}", {}, "d", Labels("ci", "lin", "key"))
 
 
-def done(item: Target | CreateRequest) -> Outcome:
+def done(item: Target | CreateRequest | DrainRequest) -> Outcome:
     return Outcome(item.address, item.generation)
 
 
-def failed(item: Target | CreateRequest, error: HodeiError) -> Outcome:
+def failed(item: Target | CreateRequest | DrainRequest, error: HodeiError) -> Outcome:
     return Outcome(item.address, item.generation, error=error)
 
 
@@ -114,6 +115,9 @@ class Scripted:
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         return self._bulk(verb.value, targets)
+
+    def drain(self, requests: Sequence[DrainRequest]) -> Iterator[Outcome]:
+        return self._bulk("drain", requests)
 
     def exec(self, request: ExecRequest) -> ExecResult:
         return self._next("exec") or ExecResult(0, b"", b"")

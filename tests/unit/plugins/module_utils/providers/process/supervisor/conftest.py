@@ -40,7 +40,8 @@ def draft(name: str, *command: str, **more: Any) -> dict[str, Any]:
         "env": {}, "cwd": "", "user": "", "ports": [], "port_range": [20000, 29999], "volumes": [], "limits": {}, "ulimits": {},
         "non_root": False, "no_new_privileges": True, "drop_capabilities": [], "health": None,
         "restart": {"policy": "never", "max_retries": None, "initial": 0.05, "max": 0.2},
-        "log": {"max_size": 1 << 20, "max_files": 2}, "grace": 2.0, "ttl": None, "settle": 0.02,
+        "log": {"max_size": 1 << 20, "max_files": 2}, "grace": 2.0, "ttl": None,
+        "drain": None, "settle": 0.02,
     }  # fmt: skip
     outer: dict[str, Any] = {
         "name": name, "key": None, "generation": 1, "provider": "local", "owner": OWNER, "lineage": "l", "digest": "d",
