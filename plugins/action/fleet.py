@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # pylint: disable=unused-import
     direct,
     gather,
+    progress,
     python_version,  # noqa: F401
     shards,
 )
@@ -51,6 +52,8 @@ class ActionModule(ActionBase):
             arguments, payload = self._gather(name, variables)
         except HodeiError as error:
             raise AnsibleActionFail(str(error)) from None
+        if self._connection.transport in direct.LOCAL:
+            payload["progress"] = progress.file_of(str(self._task._uuid), str(variables.get("inventory_hostname")))
         arguments["_payload"] = gather.dumps(payload)
         module = f"hodei.workers.{name}"
         if self._is_direct(variables):

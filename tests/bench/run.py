@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -73,7 +73,26 @@ def tasks(bed: Bed, runs: int) -> list[Row]:
         else:
             extra_ms = [(one["noop again"] - single) / (COUNT - 1) * 1000 for one in found]
             rows.append(row(f"{name}: no-op, for each extra worker", extra_ms, "ms", 0.5))
+    rows.append(progress(statistics.median(one["create"] for one in found)))
     return rows + memory(bed, {"document": str(counted)})
+
+
+def progress(create: float) -> Row:
+    """Measure what telling the progress of 1,000 workers takes of making them (``create`` seconds)."""
+    from ansible_collections.hodei.workers.plugins.module_utils.ansible.progress import ProgressFile
+
+    shares = []
+    with tempfile.TemporaryDirectory(prefix="hodei-bench-") as place:
+        for number in range(5):
+            told, change = ProgressFile(f"{place}/{number}"), cast("Any", None)
+            started = time.perf_counter()
+            told.planned(COUNT)
+            for _unused in range(COUNT):
+                told.began(change)
+                told.ended(change, None, 0.0)
+            shares.append((time.perf_counter() - started) / create * 100)
+            told.close()
+    return row("telling the progress of 1,000 workers: share of making them", shares, "%", 1.0)
 
 
 def noop_of(bed: Bed, extra: dict[str, Any]) -> float:

@@ -171,6 +171,7 @@ def test_supervisor_hung(site: Site) -> None:
     assert "does not answer within 1 s" in refused
     assert "kill" in refused
     assert "no worker is lost" in refused
+    assert refused.count("does not answer") == 1, "told once, however many workers it is about"
     os.kill(supervisor, signal.SIGKILL)
     assert not site.one("fleet", workers=workers(2))["failed"]
     assert site.pids()["a-0"] == before["a-0"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from ..engine.interrupt import Stop
 from ..engine.options import Options
 from ..model.address import Address
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..model.ports import Observation
+from ..model.ports import Listener, Observation
 from . import signals
 from .arguments import lease_settings, seconds
 from .result import observation_result, report_result
@@ -105,7 +106,8 @@ def _run(
     stop = Stop()
     signals.watch(stop)
     tools = Tools(new_id=new_id, stop=stop, on_wait=module.warn)
-    report = converge(_request(module, session, options, kind, saved), _ports(session), tools)
+    ports = replace(_ports(session), listener=_listener(session))
+    report = converge(_request(module, session, options, kind, saved), ports, tools)
     _warn(module, session, report)
     return report
 
@@ -136,6 +138,14 @@ def _request(module: AnsibleModule, session: Session, options: Options, kind: st
 
 def _ports(session: Session) -> Ports:
     return Ports(store=session.store, providers=session.providers)
+
+
+def _listener(session: Session) -> Listener | None:
+    if not session.progress:
+        return None
+    from .progress import ProgressFile
+
+    return ProgressFile(session.progress)
 
 
 def _selection(params: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+#: Connections that run a task on the machine of ansible-playbook itself.
+LOCAL = ("local", "ansible.builtin.local")
+
 #: Run by -c: the collection's place and the module's name follow. The package is made by hand, because the ansible package
 #: brings one of that name which would hide ours.
 _START = (
@@ -34,11 +37,7 @@ def is_possible(
     *, transport: str, become: bool, wrapped: bool, environment: bool, interpreter: object, keep_files: bool
 ) -> bool:
     """Tell whether a task would run as this user, with this interpreter and environment, on this machine."""
-    return (
-        transport in ("local", "ansible.builtin.local")
-        and not (become or wrapped or environment or keep_files)
-        and interpreter == sys.executable
-    )
+    return transport in LOCAL and not (become or wrapped or environment or keep_files) and interpreter == sys.executable
 
 
 def command(module: str) -> str:

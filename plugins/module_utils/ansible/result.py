@@ -76,7 +76,7 @@ def _change_result(one: Result) -> dict[str, Any]:
 
 def _message(report: Report) -> str:
     """Say in one paragraph what did not work; details are in `results`."""
-    from ..engine.plantext import results_text
+    from ..engine.plantext import blocked_text, results_text
 
     failed = [one for one in report.results if one.status != "done"]
     parts = []
@@ -87,6 +87,5 @@ def _message(report: Report) -> str:
     if failed:
         parts.append(f"{len(failed)} of {len(report.results)} changes did not succeed:\n{results_text(failed)}")
     if report.plan.blocked:
-        lines = "\n".join(f"  ? {address}  {reason}" for address, reason in report.plan.blocked.items())
-        parts.append(f"not touched, because it could not be seen or compared:\n{lines}")
+        parts.append(f"not touched, because it could not be seen or compared:\n{blocked_text(report.plan)}")
     return "\n".join(parts)

@@ -47,6 +47,7 @@ class Session:
     settings: Mapping[str, Setting]
     holder: str
     actor: str
+    progress: str = ""
     warnings: list[str] = field(default_factory=list)
     clock: Callable[[], float] = time.time
 
@@ -65,6 +66,7 @@ class Payload:
     sources: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
     moved: Any = None
+    progress: str = ""  # the file that somebody on this machine watches
 
 
 def read_payload(params: Mapping[str, Any]) -> Payload:
@@ -102,6 +104,7 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         fragments=tuple(fragments),
         variables=gathered.get("variables", {}),
         sources=sources,
+        progress=gathered.get("progress") or "",
     )
 
 
@@ -145,6 +148,7 @@ def open_session(
             settings=settings,
             holder=str(this_process()),
             actor=environ.get("SUDO_USER") or environ.get("USER") or str(os.getuid()),
+            progress=payload.progress,
             warnings=warnings,
         )
     finally:

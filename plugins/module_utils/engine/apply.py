@@ -104,7 +104,7 @@ class Applier:
         """
         graph = Graph(plan.changes)
         if self._listener:
-            self._listener.planned(len(plan.pending))
+            self._listener.planned(len(graph.steps))
         self._admission.add(graph.ready())
         while self._begin() or self._flying:
             self._collect()

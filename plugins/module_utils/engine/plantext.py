@@ -104,6 +104,11 @@ def results_text(results: Sequence[Result]) -> str:
     return "\n".join([*lines[:_TOLD], *more])
 
 
+def blocked_text(plan: Plan) -> str:
+    """Say what a plan leaves alone because it could not be seen or compared, and why."""
+    return "\n".join(_notes("?", plan.blocked))
+
+
 def _said(one: Result) -> str:
     """The reason without the address that stands before it anyway; what a program said itself is indented."""
     return one.reason.removeprefix(f"{one.change.address}: ").replace("\n", "\n        ")

@@ -422,13 +422,13 @@ class Listener(Protocol):
     """Is told how a converge goes on; may not fail it."""
 
     def planned(self, total: int) -> None:
-        """Learn how many changes are about to run."""
+        """Learn how many steps are about to run: a change has one, or two where it is made of two calls (a replacement)."""
 
     def began(self, change: Change) -> None:
-        """Learn that a change has started."""
+        """Learn that a step of a change has started."""
 
     def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
-        """Learn how a change ended."""
+        """Learn how a step of a change ended."""
 
 
 Clock = Iterator[float]
