@@ -66,6 +66,10 @@ workers:
     ports:
       description: Its ports by name.
       type: dict
+    forwards:
+      description: Local ports that lead to it, see M(hodei.workers.worker_forward).
+      type: list
+      elements: dict
     details:
       description: What else its provider tells of it. A living process has its C(pid).
       type: dict

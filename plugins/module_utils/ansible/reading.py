@@ -21,6 +21,7 @@ from ..model.address import Address, parse_address
 from ..model.errors import HodeiError, Kind
 from ..model.ports import ExecRequest, LogRequest, Target
 from .arguments import octets, seconds
+from .forwards import forwards
 from .result import observation_result
 from .session import Session, open_session
 
@@ -60,10 +61,14 @@ def run_worker_info(module: AnsibleModule) -> dict[str, Any]:
         options = Options(targets=tuple(params["targets"]), excludes=tuple(params["excludes"]))
         wanted = {one.address: one for one in session.document.instances}
         held = holdings(session.state, seen.world)
+        led: dict[str, list[dict[str, Any]]] = {}
+        for one in forwards(session.directory):
+            led.setdefault(one.address, []).append(one.as_dict())
         workers = []
         for address in {**dict.fromkeys(wanted), **dict.fromkeys(held)}:
             if options.selects(address):
-                workers.append(_worker(session, seen, address, held.get(address), params["events"]))
+                worker = _worker(session, seen, address, held.get(address), params["events"])
+                workers.append(worker | {"forwards": led.get(str(address), [])})
         return {
             "changed": False,
             "workers": workers,
@@ -78,7 +83,7 @@ def run_exec(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return {"changed": True, "skipped": True, "msg": "check mode: the command was not run"}
     with open_session(params, write=False) as session:
-        provider, target = _find(session, params["address"])
+        provider, target = find(session, params["address"])
         started = time.monotonic()
         result = session.providers[provider].exec(
             ExecRequest(
@@ -117,7 +122,7 @@ def run_logs(module: AnsibleModule) -> dict[str, Any]:
     """Read a worker's log."""
     params = module.params
     with open_session(params, write=False) as session:
-        provider, target = _find(session, params["address"])
+        provider, target = find(session, params["address"])
         result = session.providers[provider].logs(
             LogRequest(
                 target=target,
@@ -135,7 +140,7 @@ def run_logs(module: AnsibleModule) -> dict[str, Any]:
         }
 
 
-def _find(session: Session, text: str) -> tuple[str, Target]:
+def find(session: Session, text: str) -> tuple[str, Target]:
     """Find the object of an address. Raises HodeiError(not_found), or network when its provider could not be seen."""
     address = parse_address(text)
     seen = survey(session.providers, session.document.lineage)
