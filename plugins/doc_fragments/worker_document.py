@@ -46,6 +46,19 @@ options:
       - "Environment variables. Text and whole numbers; put everything else in quotes. Values are secret unless C(env_visible)
         lists the name: state, plans and labels hold a keyed digest of them."
     type: raw
+  files:
+    description:
+      - "Files that the worker is given before it starts; a change of them is written in place, all or none. What they hold is
+        secret: state, plans and labels hold a keyed digest of it. 1Mi for all files of a worker is the most."
+      - "C(path) (text; required): Where the file lies: a relative path lies in the worker's own directory."
+      - "C(content) (text): What it holds, as text."
+      - "C(content_base64) (base64): What it holds, in base64: for what is no text."
+      - "C(template) (text): A Jinja2 template on the controller, found as the template module finds it, or beside the
+        inventory. Beside the task's variables it knows C(worker_name), C(worker_index), C(worker_id), C(worker_count) and
+        C(worker_address)."
+      - "C(mode) (a file mode in quotes, such as \"0644\"): Permissions, in quotes: C(\"0400\"). Default: C(0644)."
+      - "C(owner) (text or a whole number): Whose it is: C(name), C(uid) or C(user:group). Left out: the worker's own user."
+    type: raw
   labels:
     description:
       - "Labels of the native object, for your own use. Names that begin with C(hodei.) are ours."
@@ -125,6 +138,15 @@ options:
       - "C(successes) (a whole number): How many successes in a row make it healthy again. Default: C(1)."
       - "C(start_period) (a duration such as 30s, 5m or 1h30m): Time after the start in which failures do not count. Default:
         C(0s)."
+    type: raw
+  reload:
+    description:
+      - "How the worker is told that its files have changed; exactly one of C(signal) and C(command). Left out: it is
+        restarted."
+      - "C(signal) (one of SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGQUIT, SIGWINCH, SIGALRM, SIGCONT): A signal to the
+        worker's main process."
+      - "C(command) (a list): A command in the worker's environment that ends with 0 when the worker has taken the change."
+      - "C(timeout) (a duration above zero, such as 30s, 5m or 1h30m): How long the command may take. Default: C(30s)."
     type: raw
   restart:
     description:
@@ -237,8 +259,8 @@ options:
   instances:
     description:
       - "What is different for single instances: a mapping by index, or a list in order. Mappings are merged, entries with a
-        name are merged by name, everything else is replaced. Needs C(count)."
-      - "May differ for an instance: C(command), C(cwd), C(env), C(labels), C(ports), C(resources), C(user), C(volumes),
-        C(state)."
+        name (files: a path) are merged by it, everything else is replaced. Needs C(count)."
+      - "May differ for an instance: C(command), C(cwd), C(env), C(files), C(labels), C(ports), C(resources), C(user),
+        C(volumes), C(state)."
     type: raw
 """

@@ -45,6 +45,8 @@ BEFORE = """
 - {name: vanished}
 - {name: moving}
 - {name: keeper}
+- {name: told, files: [{path: app.toml, content: one}]}
+- {name: reloaded, files: [{path: app.toml, content: one}], reload: {signal: SIGHUP}}
 - {name: old}
 - {name: older, depends_on: [old]}
 """
@@ -57,6 +59,8 @@ AFTER = """
 - {name: vanished}
 - {name: moving, provider: attic}
 - {name: keeper}
+- {name: told, files: [{path: app.toml, content: two}]}
+- {name: reloaded, files: [{path: app.toml, content: two}], reload: {signal: SIGHUP}}
 - {name: new, depends_on: [api, newer]}
 - {name: newer, provider: attic, count: 2}
 """
@@ -203,6 +207,7 @@ def settled(scenario: Scenario, directory: Path) -> None:
         # What somebody restarted is on its way, and nothing is to be done about it.
         now = {"starting": "running"}.get(one["state"], one["state"])
         assert (now, one["lineage"]) == (born[instance.state], LINEAGE)
+        assert not one["stale"]
     fleet.store.close()
 
 

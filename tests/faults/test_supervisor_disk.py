@@ -61,6 +61,32 @@ def test_a_full_disk(rig: ProcessRig, disk: Path) -> None:
     assert fleet.make("after", rig.shell("sleep 600")).state is WorkerState.RUNNING
 
 
+def test_a_full_disk_changes_no_file(rig: ProcessRig, disk: Path) -> None:
+    """All that changes is written before the first of it counts, the worker's own files as well as what is kept of them."""
+    fleet = Fleet(rig)
+
+    def spec(*contents: str) -> dict[str, Any]:
+        files = [{"path": f"f{number}", "content": content} for number, content in enumerate(contents)]
+        return {**rig.shell("sleep 600"), "files": files, "reload": {"signal": "SIGCONT"}}
+
+    fleet.make("full", spec("one", "one", "one"))
+    home = rig.directory / "workers" / "full.1"
+    filling = fill(disk)
+    larger = fleet.request("full", spec("two", "2" * 50_000), digest="digest-2")
+    (outcome,) = fleet.provider.update([larger])
+    assert outcome.error is not None
+    assert outcome.error.kind is Kind.RESOURCE_EXHAUSTED
+    assert {path.name: path.read_text() for path in home.iterdir()} == {"f0": "one", "f1": "one", "f2": "one"}
+    seen = fleet.see("full")
+    assert seen is not None
+    assert (seen.spec_digest, seen.drift, seen.stale) == ("digest-1", {}, False)
+    assert not list((rig.directory / "records").glob(".*"))
+    filling.unlink()
+    (outcome,) = fleet.provider.update([larger])
+    assert outcome.error is None
+    assert {path.name for path in home.iterdir()} == {"f0", "f1"}
+
+
 def test_a_full_disk_before_the_first_worker(disk: Path) -> None:
     """The supervisor's own code does not fit: said so, and nothing is left half done."""
     filling = fill(disk)

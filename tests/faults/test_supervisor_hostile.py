@@ -122,6 +122,60 @@ def test_a_planted_volume_link_is_not_entered(fleet: Fleet, place: Path, user: p
     assert precious.stat().st_uid == os.geteuid()
 
 
+def test_files_are_written_nowhere_else(fleet: Fleet, place: Path, user: pwd.struct_passwd) -> None:
+    """Links on the way and in the place, and a directory of somebody else that was moved in: nothing of it is written."""
+    precious = place / "precious"
+    (precious / "deep").mkdir(parents=True)
+    (precious / "passwd").write_text("stays")
+    shared = place / "shared"
+    shared.mkdir()
+    foreign = shared / "foreign"
+    foreign.mkdir()
+    shared.chmod(0o777)
+    foreign.chmod(0o777)
+    script = f"ln -s {precious} conf; ln -s {precious}/passwd app.toml; mv {foreign} moved"
+
+    def spec(*paths: str) -> dict[str, Any]:
+        return hostile(fleet, user, script, files=[{"path": path, "content": "planted"} for path in paths])
+
+    fleet.make("files", spec())
+    wait_log(fleet, "files", b"done")
+    for path in ("conf/x", "conf/deep/x", "moved/x"):
+        request = fleet.request("files", spec(path), digest=f"d-{path}")
+        (outcome,) = fleet.provider.update([request])
+        assert outcome.error is not None, path
+        assert path in outcome.error.message
+    (outcome,) = fleet.provider.update([fleet.request("files", spec("app.toml"), digest="d-link")])
+    assert outcome.error is None
+    home = place / "conformance" / "process" / "workers" / "files.1"
+    assert (home / "app.toml").read_text() == "planted"
+    assert not (home / "app.toml").is_symlink()
+    assert (home / "app.toml").owner() == user.pw_name
+    assert (precious / "passwd").read_text() == "stays"
+    assert sorted(path.name for path in precious.rglob("*")) == ["deep", "passwd"]
+    assert list((home / "moved").iterdir()) == []
+    # And what it plants in the place of a file is not followed when that one leaves the document.
+    assert (
+        fleet.provider.exec(ExecRequest(fleet.target("files"), ("ln", "-sfn", str(precious), "app.toml"))).exit_code
+        == 0
+    )
+    (outcome,) = fleet.provider.update([fleet.request("files", spec(), digest="d-none")])
+    assert outcome.error is None
+    assert (precious / "passwd").read_text() == "stays"
+
+
+def test_an_owner_of_its_own(fleet: Fleet, place: Path, user: pwd.struct_passwd) -> None:
+    """A file that the worker may read and not write, given away by root."""
+    own = {"path": "fixed", "content": "fixed", "owner": f"root:{user.pw_gid}", "mode": "0440"}
+    fleet.make("owned", hostile(fleet, user, "cat fixed; echo x > fixed", files=[own]))
+    wait_log(fleet, "owned", b"ermission denied")
+    found = (place / "conformance" / "process" / "workers" / "owned.1" / "fixed").stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, user.pw_gid, 0o440)
+    seen = fleet.see("owned")
+    assert seen is not None
+    assert seen.drift == {}
+
+
 def test_it_cannot_reach_what_is_not_its_own(fleet: Fleet, rig: ProcessRig, user: pwd.struct_passwd) -> None:
     """Records (with everybody's environment), logs, the socket and its neighbours are closed to it."""
     fleet.make("neighbour", {**rig.shell("echo secret > note; sleep 600"), "env": {"PASSWORD": "hunter22"}})

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,17 +62,29 @@ def kill_supervisor(rig: ProcessRig) -> None:
     wait_for(lambda: rig.supervisor() is None, "the supervisor to be gone")
 
 
+def with_files(rig: ProcessRig, content: str) -> dict[str, Any]:
+    """Return a spec whose files change together; one of them is there for a while only."""
+    own = ({"path": path, "content": content} for path in (("a", "b", "gone") if content == "one" else ("a", "b")))
+    return {**rig.shell("sleep 600"), "files": list(own)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_a_failpoint(
     fleet: Fleet, rig: ProcessRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Create, stop, start and delete, each on its way through every failpoint; the call itself never notices."""
+    """Create, update, stop, start and delete, each on its way through every failpoint; the call itself never notices."""
     armed = tmp_path / "armed"
     monkeypatch.setenv(VARIABLE, f"{name}@{armed}")
     armed.touch()
-    requests = [fleet.request("point", rig.shell("sleep 600"), key=key) for key in range(5)]
+    requests = [fleet.request("point", with_files(rig, "one"), key=key) for key in range(5)]
     assert [outcome.error for outcome in fleet.provider.create(requests)] == [None] * 5
     assert rig.objects() == 5
+    requests = [fleet.request("point", with_files(rig, "two"), key=key, digest="digest-2") for key in range(5)]
+    assert [outcome.error for outcome in fleet.provider.update(requests)] == [None] * 5
+    assert {(one.stale, *one.drift) for one in fleet.provider.list().observations} == {(True,)}
+    for key in range(5):
+        home = rig.directory / "workers" / f"point+{key}.1"
+        assert {path.name: path.read_text() for path in home.iterdir()} == {"a": "two", "b": "two"}
     targets = [fleet.target("point", key=key) for key in range(5)]
     for verb in (Verb.STOP, Verb.START, Verb.RESTART):
         assert [outcome.error for outcome in fleet.provider.act(verb, targets)] == [None] * 5, verb
@@ -90,6 +103,7 @@ def test_killed_at_a_failpoint(
     assert [outcome.error for outcome in fleet.provider.act(Verb.DELETE, targets)] == [None] * 5
     assert fleet.provider.list().observations == ()
     assert rig.objects() == 0
+    assert list((rig.directory / "records").iterdir()) == []
     assert not armed.exists(), f"nothing passes {name}"
 
 

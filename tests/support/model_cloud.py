@@ -59,6 +59,8 @@ COLUMN: Column = {
     "cwd": Carry(Support.NATIVE, OnChange.REPLACE),
     "ports": Carry(Support.NATIVE, OnChange.REPLACE),
     "env": Carry(Support.NATIVE, OnChange.UPDATE),
+    "files": Carry(Support.NATIVE, OnChange.UPDATE),
+    "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": Carry(Support.NATIVE, OnChange.RECORD),
     "resources": Carry(Support.NATIVE, OnChange.UPDATE),
     "resources.gpu": Carry(Support.NONE, note="no machine of this cloud has one"),
@@ -402,6 +404,7 @@ class ModelProvider:
             "sequence": sequence,
             "version": 1,
             "drift": {},
+            "stale": False,
         }
 
     def _move(self, request: CreateRequest, origin: Address) -> Outcome:
@@ -436,6 +439,7 @@ class ModelProvider:
             if there["lineage"] not in (request.labels.lineage, request.adopt_from):
                 error = HodeiError(Kind.CONFLICT, "it belongs to somebody else")
                 return Outcome(request.address, request.generation, error=error)
+            self._deliver(there, request)
             if request.digest != there["digest"]:
                 self._may_update(there["spec"], request)
                 there |= {"digest": request.digest, "spec": json.loads(json.dumps(request.spec))}
@@ -446,6 +450,15 @@ class ModelProvider:
             there["version"] += 1
             self._note(data, "update", there, request.operation)
             return Outcome(request.address, request.generation, self._observation(there))
+
+    def _deliver(self, there: Object, request: CreateRequest) -> None:
+        """Files change at once; who runs has to be told, by its own reload or by a restart."""
+        drifted = any(path.startswith("files.") for path in request.drifted)
+        changed = request.digest != there["digest"] and there["spec"].get("files") != request.spec.get("files")
+        if drifted or changed:
+            there["stale"] = there["stale"] or WorkerState(there["state"]).alive
+        if request.spec.get("reload") and there["state"] != WorkerState.PAUSED.value:
+            there["stale"] = False
 
     def _may_update(self, before: Mapping[str, Any], request: CreateRequest) -> None:
         for name in {*before, *request.spec}:
@@ -474,7 +487,7 @@ class ModelProvider:
         there["version"] += there["intent"] != intent.value
         there |= {"state_before": there["state"], "state": state.value, "intent": intent.value, "reason": ""}
         if verb in (Verb.START, Verb.RESTART):
-            there["started_at"] = self.cloud.now
+            there |= {"started_at": self.cloud.now, "stale": False}
         told = there["draining"] and there["draining"]["told"]
         if verb in (Verb.STOP, Verb.RESTART) or (verb is Verb.RESUME and not told):
             there["draining"] = None
@@ -541,6 +554,7 @@ class ModelProvider:
             exit_code=there["exit_code"],
             started_at=there["started_at"],
             drift=there["drift"],
+            stale=there["stale"],
             drain=Drain(**there["drain"]) if there["drain"] else None,
             draining=self._draining(there["draining"]),
         )

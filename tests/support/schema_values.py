@@ -21,6 +21,7 @@ GOOD: dict[str, list[Any]] = {
     "address": ["db", "worker.db", "db[0]"],
     "port_name": ["http", "a1", "x-y"],
     "mode": ["0644", "700"],
+    "base64": ["", "aGVsbG8=", "//79", "AGE="],
     "env_name": ["A", "_x", "LOG_LEVEL", "a.b"],
     "label_name": ["team", "example.org/x", "A-b"],
     "user": ["root", "1000:1000", "app:staff", 0, 1000],

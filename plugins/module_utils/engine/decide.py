@@ -16,6 +16,7 @@ from ..model.records import Resource
 from ..model.states import Intent, WorkerState
 from ..model.worker import Instance
 from .current import Holding
+from .delivery import NEXT_START, changes_files, telling
 from .difference import differences, drift_differences, hides, lifecycle_differences
 
 
@@ -55,7 +56,7 @@ def decide(
     decision = _make_anew(instance, held, force, provider_of_seen)
     if decision is None and seen is not None:
         run = _run_state(intent, seen, resource, state, overdue=overdue)
-        spec = _spec(instance, held, column, key_id)
+        spec = _delivered(_spec(instance, held, column, key_id), instance, seen, intent)
         decision = _both(spec, run) if spec else run or _adopt(instance, seen, resource, intent)
     return (decision or NOTHING)._replace(intent=intent)
 
@@ -64,7 +65,22 @@ def _both(spec: Decision, run: Decision | None) -> Decision:
     """An update in place leaves the run state alone, so a second step settles that; a new object starts as wanted."""
     if run is None or spec.action is not Action.UPDATE:
         return spec
+    if spec.then is Action.RESTART and run.action in (Action.RESUME, Action.RESTART):
+        return spec
     return spec._replace(then=run.then or run.action, reason=f"{spec.reason}; {run.reason}")
+
+
+def _delivered(spec: Decision | None, instance: Instance, seen: Observation, intent: Intent) -> Decision | None:
+    """Have the worker told of files that change now, or of those that an interrupted run changed and did not tell."""
+    changing = spec is not None and spec.action is Action.UPDATE
+    if not (seen.stale and (spec is None or changing)) and not (spec and changing and changes_files(spec.fields)):
+        return spec
+    how, then = telling(instance.spec, seen, intent)
+    if spec is not None:
+        return spec._replace(then=then, reason=f"{spec.reason}; {how}")
+    if how == NEXT_START:
+        return None
+    return Decision(then or Action.UPDATE, Cause.STATE, f"its files changed, and it was not told; {how}")
 
 
 def _make_anew(instance: Instance, held: Holding, force: bool, provider_of_seen: str) -> Decision | None:

@@ -94,9 +94,16 @@ def _forces_replace(column: Column, path: str) -> bool:
 
 
 def _at(spec: Any, path: str) -> Any:
-    for part in path.split("."):
-        spec = spec.get(part) if isinstance(spec, Mapping) else None
-    return spec
+    """Find the value of a field path; the user's own keys may hold dots, as a file's path does."""
+    head, dot, rest = path.partition(".")
+    while isinstance(spec, Mapping):
+        if head in spec and (not dot or (found := _at(spec[head], rest)) is not None):
+            return spec[head] if not dot else found
+        if not dot:
+            return None
+        more, dot, rest = rest.partition(".")
+        head = f"{head}.{more}"
+    return None
 
 
 def _shown(path: str, seen: Any, wanted: Any) -> Any:

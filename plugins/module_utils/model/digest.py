@@ -39,12 +39,30 @@ def spec_digest(key: bytes, spec: Spec) -> str:
 
 
 def recorded(key: bytes, spec: Spec, visible: Collection[str]) -> Spec:
-    """Return the spec as state, plans and labels may hold it: `env` values that are not visible replaced by a keyed digest."""
+    """Return the spec as state, plans and labels may hold it.
+
+    `env` values that are not visible and what files hold are replaced by a keyed digest; files are a mapping by path, so that
+    they can be told apart field by field.
+    """
     env: Mapping[str, str] = spec.get("env", {})
-    if not env:
+    files = spec.get("files")
+    if not env and not files:
         return spec
-    shown = {
-        name: value if name in visible else HIDDEN_PREFIX + keyed(key, "env", f"{name}={value}")[:HIDDEN_LENGTH]
-        for name, value in env.items()
-    }
-    return {**spec, "env": shown}
+    found = dict(spec)
+    if env:
+        found["env"] = {
+            name: value if name in visible else _hidden(key, "env", f"{name}={value}") for name, value in env.items()
+        }
+    if files:
+        found["files"] = {file["path"]: _recorded_file(key, file) for file in files}
+    return found
+
+
+def _recorded_file(key: bytes, file: Mapping[str, str]) -> dict[str, str]:
+    text = file["content"] if "content" in file else f"base64:{file.get('content_base64', '')}"
+    rest = {name: value for name, value in file.items() if name in ("mode", "owner")}
+    return {"content": _hidden(key, "file", f"{file['path']}={text}"), **rest}
+
+
+def _hidden(key: bytes, purpose: str, text: str) -> str:
+    return HIDDEN_PREFIX + keyed(key, purpose, text)[:HIDDEN_LENGTH]

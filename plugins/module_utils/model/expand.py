@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .address import Address
@@ -14,7 +14,7 @@ from .entries import Entry
 from .errors import Problem
 from .normal import normalise_field
 from .rules import worker_problems
-from .schema_worker import ENGINE_FIELDS
+from .schema_worker import ENGINE_FIELDS, FILE_SOURCES
 from .worker import Drain, Instance, Lifecycle, Spec
 
 _DEFAULT_LIFECYCLE = Lifecycle()
@@ -85,19 +85,30 @@ def overridden(raw: Mapping[str, Any], spec: Spec, override: Mapping[str, Any]) 
 
 
 def merge(base: Any, over: Any) -> Any:
-    """Merge mappings key by key and lists of named entries name by name; everything else is replaced."""
+    """Merge mappings key by key and lists of named entries name by name, of files path by path; all else is replaced."""
     if isinstance(base, dict) and isinstance(over, dict):
         return {**base, **{key: merge(base[key], value) if key in base else value for key, value in over.items()}}
-    if _all_named(base) and _all_named(over):
-        entries = {entry["name"]: entry for entry in base}
-        for entry in over:
-            entries[entry["name"]] = merge(entries.get(entry["name"], {}), entry)
-        return list(entries.values())
+    if _all_have("name", base) and _all_have("name", over):
+        return _merge_by("name", base, over, merge)
+    if _all_have("path", base) and _all_have("path", over):
+        return _merge_by("path", base, over, _merge_file)
     return over
 
 
-def _all_named(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "name" in one for one in value)
+def _merge_by(key: str, base: list[Any], over: list[Any], join: Callable[[Any, Any], Any]) -> list[Any]:
+    entries = {entry[key]: entry for entry in base}
+    for entry in over:
+        entries[entry[key]] = join(entries.get(entry[key], {}), entry)
+    return list(entries.values())
+
+
+def _merge_file(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """An instance's file says anew what it holds; the rest stays."""
+    return {**{name: value for name, value in base.items() if name not in FILE_SOURCES}, **over}
+
+
+def _all_have(key: str, value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and key in one for one in value)
 
 
 def _overrides(entry: Entry) -> dict[int | None, Mapping[str, Any]]:

@@ -111,6 +111,17 @@ def _capability(value: Any) -> str:
     return name
 
 
+def _base64(value: Any) -> str:
+    import binascii
+
+    text = "".join(str(value).split())
+    try:
+        binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        raise ValueError("not base64") from None
+    return text
+
+
 def _uuid(value: Any) -> str:
     if re.fullmatch(_UUID, str(value)) is None:
         raise ValueError("not a UUID")
@@ -200,6 +211,7 @@ FORMATS: dict[str, Format] = {
     "all_word": _plain("the word all", r"all|All|ALL"),
     "ulimit_name": _plain("the name of a limit of setrlimit(2) in lower case, such as nofile", r"[a-z]+"),
     "index": _plain("the index of an instance, such as 0", r"0|[1-9][0-9]{0,4}"),
+    "base64": Format("base64", _base64, r"[A-Za-z0-9+/=\s]*", converts=True),
     "url": _plain("a URL such as https://host:port", r"[a-z][a-z0-9+.-]*://[^\s]+"),
 }
 

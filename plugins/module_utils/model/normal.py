@@ -152,7 +152,10 @@ def _sorted(values: list[Any]) -> list[Any]:
     if len(values) < 2:
         return values
     return sorted(
-        values, key=lambda one: (one.get("name", ""), json.dumps(one, sort_keys=True)) if isinstance(one, dict) else one
+        values,
+        key=lambda one: (
+            (one.get("name") or one.get("path", ""), json.dumps(one, sort_keys=True)) if isinstance(one, dict) else one
+        ),
     )
 
 

@@ -130,6 +130,7 @@ class Observation:
     details: Mapping[str, Any] = field(default_factory=dict)
     drain: Drain | None = None
     draining: Draining | None = None
+    stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -317,7 +318,11 @@ class Provider(Protocol):
         """
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
-        """Bring living objects up to date in place; only fields whose cell says UPDATE or RECORD differ."""
+        """Bring living objects up to date in place; only fields whose cell says UPDATE or RECORD differ.
+
+        All files of one object change, or none. An object that runs is stale then, until it was told as its ``reload``
+        says, which is part of the update, or until it is started again, which is not.
+        """
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
         """Do one verb to many objects. DELETE stops first: signal, grace, kill. A new run of an object does not drain, and

@@ -12,7 +12,7 @@ from .errors import Problem
 from .place import Place
 from .quantities import show_size
 from .schema import schema_at
-from .schema_worker import WORKER
+from .schema_worker import MOST_FILE_BYTES, WORKER
 
 Said = Iterator[tuple[tuple[Any, ...], str, str]]
 
@@ -110,6 +110,46 @@ def _volumes(worker: Mapping[str, Any]) -> Said:
             yield place, f"the mode of a volume of type {kind} is not ours to set", "remove mode"
 
 
+def _files(worker: Mapping[str, Any]) -> Said:
+    files = worker.get("files")
+    if not files:
+        return
+    paths = [file["path"] for file in files]
+    yield from _twice("files", "path", paths)
+    for file in files:
+        path, place = file["path"], ("files", file["path"] or "''")
+        if not path.strip("/"):
+            yield place, "a file needs a path", "write one, such as config.toml"
+        if ".." in path.split("/"):
+            yield place, "a file lies inside the worker's own directory", "remove .. from its path"
+        if any(other.startswith(f"{path}/") for other in paths):
+            yield place, "it is a file, and the directory of another one", "rename one of them"
+        if "template" in file:
+            hint = "run the module as a task: its action plugin renders templates on the controller"
+            yield place, "the template was not rendered", hint
+    size = sum(map(_size, files))
+    if size > MOST_FILE_BYTES:
+        largest = max(files, key=_size)["path"]
+        yield (
+            ("files",),
+            f"the files of this worker hold {size / (1 << 20):.1f}Mi together, the most is {show_size(MOST_FILE_BYTES)}",
+            f"the largest is {largest}; put large data into a volume of type host, or fetch it in the worker",
+        )
+
+
+def _size(file: Mapping[str, str]) -> int:
+    """Return how many bytes a file holds; what is written in base64 is a little less than this."""
+    if "content" in file:
+        return len(file["content"].encode())
+    return len(file.get("content_base64", "")) * 3 // 4
+
+
+def _reload(worker: Mapping[str, Any]) -> Said:
+    overrides = worker.get("instances", {}).values()
+    if "reload" in worker and not worker.get("files") and not any(one.get("files") for one in overrides):
+        yield ("reload",), "there are no files whose change could be told", "add files, or remove reload"
+
+
 def _resources(worker: Mapping[str, Any]) -> Said:
     resources = worker.get("resources")
     if not resources:
@@ -140,7 +180,13 @@ def _network(worker: Mapping[str, Any]) -> Said:
 
 def _field_paths(worker: Mapping[str, Any]) -> Said:
     yield from _no_fields(("degrade",), worker.get("degrade", ()))
-    yield from _no_fields(("lifecycle", "ignore_changes"), worker.get("lifecycle", {}).get("ignore_changes", ()))
+    ignored = worker.get("lifecycle", {}).get("ignore_changes", ())
+    yield from _no_fields(("lifecycle", "ignore_changes"), (one for one in ignored if not _is_file(one)))
+
+
+def _is_file(path: str) -> bool:
+    """Tell whether a path is about one file, as plans name it (`files.etc/app.toml`): the user's own names follow."""
+    return path.startswith("files.") and len(path) > len("files.")
 
 
 def _no_fields(place: tuple[str, ...], paths: Iterable[str]) -> Said:
@@ -198,6 +244,8 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Said], ...] = (
     _health_port,
     _drain,
     _volumes,
+    _files,
+    _reload,
     _resources,
     _restart,
     _network,

@@ -355,12 +355,65 @@ LIFECYCLE = group(
     default={},
 )
 
+#: The most that the files of one worker may hold together: they travel with every change, and lie in memory meanwhile.
+MOST_FILE_BYTES = 1 << 20
+
+#: What a file holds comes from one of these.
+FILE_SOURCES = ("content", "content_base64", "template")
+
+FILES = listed(
+    group(
+        {
+            "path": formatted("text", "Where the file lies: a relative path lies in the worker's own directory."),
+            "content": formatted("text", "What it holds, as text.", x_sensitive=True),
+            "content_base64": formatted("base64", "What it holds, in base64: for what is no text.", x_sensitive=True),
+            "template": formatted(
+                "text",
+                "A Jinja2 template on the controller, found as the template module finds it, or beside the inventory. Beside "
+                "the task's variables it knows `worker_name`, `worker_index`, `worker_id`, `worker_count` and `worker_address`.",
+            ),
+            "mode": formatted("mode", 'Permissions, in quotes: `"0400"`.', "0644"),
+            "owner": {
+                "type": ["string", "integer"],
+                "format": "user",
+                "description": "Whose it is: `name`, `uid` or `user:group`. Left out: the worker's own user.",
+            },
+        },
+        required=("path",),
+        oneOf=exactly_one(*FILE_SOURCES),
+        x_shorthand="file",
+    ),
+    "Files that the worker is given before it starts; a change of them is written in place, all or none. What they hold is "
+    "secret: state, plans and labels hold a keyed digest of it. 1Mi for all files of a worker is the most.",
+    x_set=True,
+)
+
+RELOAD = group(
+    {
+        "signal": choice(
+            ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGTERM", "SIGQUIT", "SIGWINCH", "SIGALRM", "SIGCONT"],
+            "A signal to the worker's main process.",
+        ),
+        "command": {
+            "type": "array",
+            "items": {"type": "string", "format": "text", "x-sensitive": True},
+            "minItems": 1,
+            "description": "A command in the worker's environment that ends with 0 when the worker has taken the change.",
+            "x-sensitive": True,
+        },
+        "timeout": quantity("positive_duration", "How long the command may take.", "30s"),
+    },
+    "How the worker is told that its files have changed; exactly one of `signal` and `command`. Left out: it is restarted.",
+    oneOf=exactly_one("signal", "command"),
+)
+
 _STATE = choice(["started", "stopped", "paused"], "What the worker should be doing.", "started")
 
 _OVERRIDABLE = {
     "command": COMMAND,
     "cwd": formatted("text", "Working directory."),
     "env": ENV,
+    "files": FILES,
     "labels": LABELS,
     "ports": PORTS,
     "resources": RESOURCES,
@@ -404,6 +457,7 @@ WORKER = group(
             x_set=True,
         ),
         "health": HEALTH,
+        "reload": RELOAD,
         "restart": RESTART,
         "network": NETWORK,
         "security": SECURITY,
@@ -428,17 +482,14 @@ WORKER = group(
             "additionalProperties": INSTANCE,
             "default": {},
             "description": "What is different for single instances: a mapping by index, or a list in order. Mappings are merged, "
-            "entries with a name are merged by name, everything else is replaced. Needs `count`.",
+            "entries with a name (files: a path) are merged by it, everything else is replaced. Needs `count`.",
             "x-shorthand": "instances",
             "x-verbatim": True,
         },
     },
     "A worker.",
     required=("name",),
-    x_later={
-        "files": "files come in a later version (a host volume can stand in)",
-        "secrets": "secrets come in a later version",
-    },
+    x_later={"secrets": "secrets come in a later version"},
 )
 
 

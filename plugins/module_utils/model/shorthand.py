@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,25 @@ def _instances(value: Any) -> Any:
     return {index: override for index, override in value.items() if override}
 
 
+def _file(value: Any) -> Any:
+    """One way to write a path, and what is text as text: the same file is the same, however it was written."""
+    path = value["path"]
+    absolute = "/" if path.startswith("/") else ""
+    found = {**value, "path": absolute + "/".join(part for part in path.split("/") if part not in ("", "."))}
+    encoded = found.get("content_base64")
+    if encoded is not None:
+        data = binascii.a2b_base64(encoded)
+        found["content_base64"] = binascii.b2a_base64(data, newline=False).decode("ascii")
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            return found
+        if "\0" not in text:
+            del found["content_base64"]
+            found["content"] = text
+    return found
+
+
 SHORTHANDS: dict[str, Callable[[Any], Any]] = {
     "restart": _restart,
     "ulimit": _ulimit,
@@ -48,4 +68,5 @@ SHORTHANDS: dict[str, Callable[[Any], Any]] = {
     "network_rule": _network_rule,
     "capabilities": _capabilities,
     "instances": _instances,
+    "file": _file,
 }

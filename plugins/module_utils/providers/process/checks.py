@@ -26,7 +26,7 @@ def instance_problems(instance: Instance) -> list[Problem]:
     name = f"worker.{instance.address.name}"
     return [
         Problem(f"{name}.{path}", message, hint, instance.source)
-        for check in (_program, _user, _volumes, _ulimits, _capabilities)
+        for check in (_program, _user, _volumes, _files, _ulimits, _capabilities)
         for path, message, hint in check(instance)
     ]
 
@@ -90,6 +90,27 @@ def _volumes(instance: Instance) -> Said:
             )
         if volume.get("size") is not None:
             yield place, "the size of a directory cannot be limited", "remove size"
+
+
+def _files(instance: Instance) -> Said:
+    links = [one["path"].strip("/") for one in instance.spec.get("volumes", ()) if one.get("type", "empty") != "empty"]
+    for file in instance.spec.get("files", ()):
+        path, place = file["path"], f"files.{file['path']}"
+        if path.startswith("/"):
+            yield (
+                place,
+                "an absolute path needs a mount namespace, which a process has not",
+                "give a relative path: it lies in the worker's own directory, which is $(HOME) and where it starts",
+            )
+        for link in links:
+            if f"{path}/".startswith(f"{link}/"):
+                hint = "choose a path outside of it: what lies in the volume is not this worker's alone"
+                yield place, f"'{link}' is a volume, and as a process has it a link", hint
+        try:
+            identity(str(file.get("owner", "")))
+        except RefusedError as error:
+            hint = "choose a user that this machine has; only root can give a file to somebody else"
+            yield f"{place}.owner", error.message.replace("run a worker as", "give a file to"), hint
 
 
 def _ulimits(instance: Instance) -> Said:

@@ -9,6 +9,8 @@ import json
 import os
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...model.errors import HodeiError, Kind
 from ...model.ports import Listing
@@ -17,7 +19,7 @@ from .mapping import observation
 from .supervisor import procfs
 from .supervisor import record as states
 from .supervisor.record import NotBegunError, Record, as_filed, load, read_all
-from .supervisor.wire import EVENTS_NAME, OLD_EVENTS_NAME, RECORDS_DIR
+from .supervisor.wire import EVENTS_NAME, OLD_EVENTS_NAME, RECORDS_DIR, WORKERS_DIR
 
 UNSEEN = "it ended while no supervisor watched; its exit code is unknown"
 REBOOTED = "the machine was rebooted"
@@ -33,14 +35,14 @@ def listing(directory: str, provider: str) -> Listing:
     except OSError as error:
         raise HodeiError(Kind.AUTHORIZATION, f"cannot read {path}: {error.strerror}", hint="Whose is it?") from error
     boot = procfs.boot_id()
-    seen = []
+    seen: list[Record] = []
     broken = ""
     try:
         for name, found in read_all(records):
             if isinstance(found, Record):
                 as_filed(found, name)
                 if found.provider == provider:
-                    seen.append(observation(as_seen(found, boot).row()))
+                    seen.append(as_seen(found, boot))
             elif not isinstance(found, NotBegunError) and not _torn_by_a_crash(name, records):
                 broken = os.path.join(path, name)
     finally:
@@ -50,7 +52,26 @@ def listing(directory: str, provider: str) -> Listing:
         problem = HodeiError(
             Kind.INTERNAL, f"the worker record {broken} cannot be read", hint="End what it is about, and delete it."
         )
-    return Listing(tuple(seen), complete=problem is None, problem=problem)
+    drift = _drift(directory, seen)
+    rows = (one.row(drift.get(one.id)) for one in seen)
+    return Listing(tuple(map(observation, rows)), complete=problem is None, problem=problem)
+
+
+def _drift(directory: str, records: Sequence[Record]) -> Mapping[str, dict[str, Any]]:
+    """Compare the files of workers with what was put there; without a supervisor each is read."""
+    if not any(one.spec.get("files") for one in records):
+        return {}
+    from .supervisor.dirs import open_directory
+    from .supervisor.drift import Drift
+
+    try:
+        workers = open_directory(os.path.join(directory, WORKERS_DIR))
+    except OSError:
+        return {}
+    try:
+        return Drift().look(records, workers)
+    finally:
+        os.close(workers)
 
 
 def look_up(directory: str, worker: str) -> Record | None:

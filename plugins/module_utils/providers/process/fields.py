@@ -48,6 +48,12 @@ COLUMN: Column = {
         Support.EMULATED,
         note="directories and links in the worker's own directory, by relative path; absolute paths need a mount namespace",
     ),
+    "files": Carry(
+        Support.NATIVE,
+        OnChange.UPDATE,
+        "in the worker's own directory, by relative path; absolute paths need a mount namespace, another owner needs root",
+    ),
+    "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": Carry(Support.NATIVE, OnChange.RECORD),
     "health": _LIVE,
     "restart": _LIVE,

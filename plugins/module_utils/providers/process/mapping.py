@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...model.address import Address
@@ -16,6 +16,9 @@ from ...model.worker import Drain, Spec
 from .supervisor.record import TTL
 
 Row = Sequence[Any]
+
+#: So many characters of files at the most in one request; each may take six bytes on the wire.
+_PORTION = 8 << 20
 
 _STATES = {state.value: state for state in WorkerState}
 _INTENTS = {intent.value: intent for intent in Intent}
@@ -72,6 +75,8 @@ def wire_spec(request: CreateRequest, settings: Settings, host_env: Mapping[str,
         ],
         "port_range": list(settings.port_range),
         "volumes": [volume(one) for one in spec.get("volumes", ())],
+        "files": [file(one) for one in spec.get("files", ())],
+        "reload": spec.get("reload"),
         "limits": limits(spec),
         "ulimits": {
             name: [limit["soft"], limit["hard"]] for name, limit in spec.get("resources", {}).get("ulimits", {}).items()
@@ -113,6 +118,26 @@ def volume(one: Mapping[str, Any]) -> dict[str, Any]:
         "source": one.get("source") or one["name"],
         "mode": int(mode, 8) if isinstance(mode, str) else mode,
     }
+
+
+def file(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file with its defaults; it holds ``content`` as text, or ``content_base64``."""
+    held = {name: one[name] for name in ("content", "content_base64") if name in one}
+    return {"path": one["path"], "mode": int(one.get("mode", "0644"), 8), "owner": str(one.get("owner", "")), **held}
+
+
+def portions(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of parts of a bulk request that a line of the wire has room for, whatever their files hold."""
+    start = weight = 0
+    for index, item in enumerate(items):
+        spec = item.get("draft", item).get("spec") or {}
+        own = sum(len(file.get("content", "")) + len(file.get("content_base64", "")) for file in spec.get("files", ()))
+        if weight and weight + own > _PORTION:
+            yield start, index
+            start, weight = index, 0
+        weight += own
+    if items:
+        yield start, len(items)
 
 
 def limits(spec: Spec) -> dict[str, int]:
@@ -189,8 +214,8 @@ def observation(row: Row) -> Observation:
     """Turn a row (``supervisor/wire.py: ROW``) into what the engine sees."""
     external, name, key, generation, lineage, state, digest, etag, operation, key_id, *rest = row
     intent, protected, reason, exit_code, restarts, created_at, started_at, ports, *more, _provider = rest
-    # A supervisor of an older version tells neither a pid nor of draining.
-    told_pid, drain, draining = (*more, None, None, None)[:3]
+    # A supervisor of an older version tells neither a pid nor of draining nor of files.
+    told_pid, drain, draining, drift, stale = (*more, None, None, None, None, None)[:5]
     seen = _STATES.get(state, WorkerState.UNKNOWN)
     pid = told_pid if seen.alive else 0
     return Observation(
@@ -214,6 +239,8 @@ def observation(row: Row) -> Observation:
         details={"pid": pid} if pid else {},
         drain=Drain(**drain) if drain else None,
         draining=_draining(*draining) if draining else None,
+        drift=drift or {},
+        stale=bool(stale),
     )
 
 

@@ -224,10 +224,12 @@ class ProcessProvider:
                 "moved_from": {"name": request.moved_from.name, "key": request.moved_from.key}
                 if request.moved_from
                 else None,
+                "drifted": list(request.drifted),
             }
             for request in requests
         ]
-        return self._bulk("update", requests, items, 0.0)
+        patience = max((_reload_patience(request.spec) for request in requests), default=0.0)
+        return self._bulk("update", requests, items, patience)
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         """Do a verb to many workers at the same time."""
@@ -251,16 +253,15 @@ class ProcessProvider:
         patience: float,
     ) -> Iterator[Outcome]:
         """Ask for many things at once; each is answered once, even if the supervisor dies and is asked again."""
-        if not subjects:
-            return
-        answered: set[int] = set()
-        for reply in self._client.ask({"op": operation, "items": items}, patience):
-            if "error" in reply and "i" not in reply:
-                raise mapping.error(reply["error"])
-            if "i" in reply and reply["i"] not in answered:
-                answered.add(reply["i"])
-                subject = subjects[reply["i"]]
-                yield mapping.outcome(subject.address, subject.generation, reply)
+        for start, end in mapping.portions(items):
+            answered: set[int] = set()
+            for reply in self._client.ask({"op": operation, "items": items[start:end]}, patience):
+                if "error" in reply and "i" not in reply:
+                    raise mapping.error(reply["error"])
+                if "i" in reply and reply["i"] not in answered:
+                    answered.add(reply["i"])
+                    subject = subjects[start + reply["i"]]
+                    yield mapping.outcome(subject.address, subject.generation, reply)
 
     # ---- inside a worker -----------------------------------------------------------------------------------------
 
@@ -341,6 +342,12 @@ class ProcessProvider:
 
 def _start_patience(spec: Mapping[str, Any]) -> float:
     return start_deadline(spec["health"], spec["settle"])
+
+
+def _reload_patience(spec: Mapping[str, Any]) -> float:
+    """Return for how long a reload may keep us waiting."""
+    reload = spec.get("reload") or {}
+    return float(reload.get("timeout", 0.0)) + (_KILL if reload.get("command") else 0.0)
 
 
 def import_psutil() -> Any:

@@ -16,6 +16,7 @@ VARIABLE = "HODEI_FAILPOINT_SUPERVISOR"
 NAMES = (
     *("admit", "forked", "recorded", "released", "started", "stopping", "exited", "removing", "removed"),
     *("renaming", "renamed", "relogged"),
+    *("prepared", "exchanging", "exchanged"),
 )
 #: Those on the way of a worker that drains.
 DRAIN_NAMES = ("draining", "settling")

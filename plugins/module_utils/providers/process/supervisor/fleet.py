@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import drain, procfs
 from . import record as states
+from .changing import change_files, clear_unfinished, keep, unpacked
+from .delivery import kept_name
 from .dirs import exists, remove_file
+from .drift import Drift
+from .exchange import Exchange
 from .failpoint import reach
 from .record import TTL, NotBegunError, Record, create, read_all, record_id, replace
 from .removal import remove_tree
@@ -37,14 +42,17 @@ class Fleet:
         self.workers: dict[str, Worker] = {}
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._world = world
+        self._drift = Drift()
 
     # ---- taking over ---------------------------------------------------------------------------------------------
 
     def adopt(self) -> None:
         """Take over every worker on record, alive or not."""
         directory = self._world.directories.records
+        broken = False
         for name, found in read_all(directory):
             if isinstance(found, Exception):
+                broken = broken or not isinstance(found, NotBegunError)
                 self._set_aside(name, found)
                 continue
             finish(found, name, self._world)
@@ -53,6 +61,8 @@ class Fleet:
             worker.take_over()
             if worker.active:
                 worker.tell("adopted", f"pid {found.pid}" if found.pid else "")
+        if not broken:
+            clear_unfinished(directory, {worker.record.token for worker in self.workers.values()})
 
     def _set_aside(self, name: str, problem: Exception) -> None:
         """Drop a record of nothing, and one that an earlier boot has torn; another one stays for a person to look at."""
@@ -75,7 +85,9 @@ class Fleet:
 
     def rows(self) -> list[list[Any]]:
         """Return one observation per worker."""
-        return [worker.record.row() for worker in self.workers.values()]
+        records = [worker.record for worker in self.workers.values()]
+        drift = self._drift.look(records, self._world.directories.workers)
+        return [record.row(drift.get(record.id)) for record in records]
 
     # ---- requests ------------------------------------------------------------------------------------------------
 
@@ -100,6 +112,7 @@ class Fleet:
         reach("admit")
         world = self._world
         name = record_id(draft["name"], draft["key"], draft["generation"])
+        draft, files = unpacked(draft)
         ports = world.ports.allocate(name, draft["spec"]["ports"], tuple(draft["spec"]["port_range"]))
         token = secrets.token_hex(8)
         record = Record(
@@ -112,8 +125,13 @@ class Fleet:
             home=os.path.join(world.directories.path, WORKERS_DIR, self._free_place(name, token)),
         )
         try:
+            with Exchange() as exchange:
+                if files:
+                    keep(exchange, token, files, world.directories.records)
+                exchange.commit()
             create(record, world.directories.records)
         except OSError as error:
+            remove_file(kept_name(token), world.directories.records)
             world.ports.release(draft["spec"]["ports"], ports)
             raise disk_problem(error, world.directories.path) from error
         worker = self.workers[name] = Worker(record, world)
@@ -126,9 +144,18 @@ class Fleet:
         return f"{name}.{token}" if taken or exists(name, self._world.directories.workers) else name
 
     async def update(
-        self, draft: Mapping[str, Any], etag: str, adopt_from: str, moved_from: Mapping[str, Any] | None = None
+        self,
+        draft: Mapping[str, Any],
+        etag: str,
+        adopt_from: str,
+        moved_from: Mapping[str, Any] | None = None,
+        drifted: Sequence[str] = (),
     ) -> None:
-        """Change labels, the address, and the spec where the digest differs, of a worker that goes on living."""
+        """Change labels, the address, and the spec where the digest differs, of a worker that goes on living.
+
+        All of it changes or nothing. Files that changed, or that have ``drifted``, are put into place, and the worker is told
+        of them where its document says how.
+        """
         worker = self.find(draft["name"], draft["key"], draft["generation"])
         if moved_from is not None:
             worker = self._moving(worker, draft, moved_from)
@@ -141,21 +168,17 @@ class Fleet:
             _check_etag(record, etag)
             if record.lineage not in (draft["lineage"], adopt_from):
                 raise RefusedError("conflict", f"it belongs to lineage {record.lineage}", "See fleet_refresh.")
-            for label in _LABELS if draft["spec"] else _ADOPTED:
-                setattr(record, label, draft[label])
-            if draft["spec"] and record.digest != draft["digest"]:
-                record.digest, record.spec = draft["digest"], draft["spec"]
-            elif draft["spec"]:
-                record.spec = record.spec | {key: draft["spec"][key] for key in ("grace", "ttl", "drain")}
-            record.edits += 1
+            draft, files = unpacked(draft)
             try:
                 if moved_from is not None:
                     self._rename(worker, record_id(draft["name"], draft["key"], draft["generation"]))
-                replace(record, self._world.directories.records)
+                changed = _changed(record, draft)
+                change_files(record, changed, files, drifted, self._world.directories, running=worker.started)
             except OSError as error:
                 raise disk_problem(error, self._world.directories.path) from error
             worker.renew()
             worker.tell("updated", draft["operation"])
+            await worker.reload()
 
     def _moving(self, there: Worker | None, draft: Mapping[str, Any], origin: Mapping[str, Any]) -> Worker | None:
         """Find who is to move: the one under the old address, or under the new one who has moved already."""
@@ -198,7 +221,9 @@ class Fleet:
             record.intent = intent
             record.edits += 1
             worker.save()
-        if verb == "stop":
+        if verb == "resume":
+            await worker.reload()
+        elif verb == "stop":
             await worker.stop(grace)
         elif verb == "delete":
             await self._delete(worker, grace)
@@ -217,6 +242,7 @@ class Fleet:
         try:
             remove_tree(record.place, directories.workers)
             self._world.logs.forget(record.id)
+            remove_file(kept_name(record.token), directories.records)
             remove_file(f"{record.id}.json", directories.records)
         except OSError as error:
             raise disk_problem(error, directories.path) from error
@@ -326,6 +352,19 @@ class Fleet:
 
     def _enforced(self, worker: Worker) -> frozenset[str]:
         return self._world.groups.carries if worker.record.groups else frozenset()
+
+
+def _changed(record: Record, draft: Mapping[str, Any]) -> Record:
+    """Return a record as an update leaves it."""
+    changed = dataclasses.replace(record, edits=record.edits + 1)
+    spec = draft["spec"]
+    for label in _LABELS if spec else _ADOPTED:
+        setattr(changed, label, draft[label])
+    if spec and record.digest != draft["digest"]:
+        changed.digest, changed.spec = draft["digest"], spec
+    elif spec:
+        changed.spec = record.spec | {key: spec[key] for key in ("grace", "ttl", "drain")}
+    return changed
 
 
 def _check_same(record: Record, draft: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A worker's own directory, with its volumes and its log; made by the worker's process before it is the worker's."""
+"""A worker's own directory, with its volumes, its files and its log; made by the worker's process before it is the worker's."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .delivery import Place, put_missing, read_kept
 from .dirs import make_owned, make_path, open_directory, passable
 from .logs import open_log
-from .wire import LOGS_DIR, VOLUMES_DIR, WORKERS_DIR
+from .wire import LOGS_DIR, RECORDS_DIR, VOLUMES_DIR, WORKERS_DIR
 
 
 class Home(NamedTuple):
     """What to make: ``path`` is the owner's directory, ``uid`` and ``gid`` whom the worker's own is given to; ``log`` is whose log
-    is opened.
+    is opened, ``files`` whose files are put there.
     """
 
     path: str
@@ -25,6 +26,7 @@ class Home(NamedTuple):
     gid: int
     volumes: Sequence[Mapping[str, Any]]
     log: str
+    files: str = ""
 
 
 def prepare(home: Home) -> int:
@@ -34,6 +36,8 @@ def prepare(home: Home) -> int:
     own = make_owned(home.worker, workers, home.uid, home.gid)
     for volume in home.volumes:
         _make_volume(volume, own, owner, home)
+    if home.files:
+        put_missing(Place(own, home.uid, home.gid), read_kept(home.files, open_directory(RECORDS_DIR, owner)))
     return open_log(home.log, open_directory(LOGS_DIR, owner))
 
 

@@ -81,7 +81,9 @@ def main_launch(record: Record, world: World) -> Launch:
     command = expand_all([record.spec["program"], *record.spec["arguments"]], env)
     launch = _launch(record, world, command, env, record.spec["cwd"], record.spec["user"])
     uid, gid = launch.user[:2] if launch.user else (os.geteuid(), os.getegid())
-    return launch._replace(home=Home(world.directories.path, record.place, uid, gid, record.spec["volumes"], record.id))
+    files = record.token if record.spec.get("files") else ""
+    home = Home(world.directories.path, record.place, uid, gid, record.spec["volumes"], record.id, files)
+    return launch._replace(home=home)
 
 
 def side_launch(record: Record, world: World, command: list[str], suffix: str, request: dict[str, Any]) -> Launch:

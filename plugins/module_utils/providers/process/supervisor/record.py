@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -47,6 +47,7 @@ class Record:
     ``started`` (clock ticks) and ``boot`` make ``pid`` unique. ``ttl_from`` is when the time to live began, on the clock
     of ``procfs.boottime``.
     ``edits`` counts what callers changed. ``groups`` maps a cgroup controller to the worker's directory.
+    ``stale``: its files were changed since it started, and it has not been told.
     ``failures`` counts the failed runs since the last good one: the back-off grows with it.
     ``drain_since`` is when it was first asked to finish its work, in Unix seconds; ``drain_told`` says that it has heard and takes
     no more; ``drain_then`` is the verb that is left to be done as soon as it is idle, or TTL.
@@ -85,6 +86,7 @@ class Record:
     ports: dict[str, int] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     home: str = ""
+    stale: bool = False
 
     @property
     def address(self) -> str:
@@ -105,13 +107,13 @@ class Record:
         """Begin anew: this run drains no more."""
         self.drain_since, self.drain_told, self.drain_then = None, False, ""
 
-    def row(self) -> list[Any]:
-        """Return the observation in the order of ``wire.ROW``."""
+    def row(self, drift: Mapping[str, Any] | None = None) -> list[Any]:
+        """Return the observation in the order of ``wire.ROW``; ``drift`` is what of its files is not as it was put."""
         return [
             *(self.id, self.name, self.key, self.generation, self.lineage, self.state, self.digest, self.etag),
             *(self.operation, self.key_id, self.intent, self.protected, self.reason, self.exit_code, self.restarts),
             *(self.created_at, self.started_at, self.ports, self.pid, self.spec.get("drain"), self._draining()),
-            self.provider,
+            *(drift or {}, self.stale, self.provider),
         ]
 
     def _draining(self) -> list[Any] | None:
@@ -136,7 +138,7 @@ _CHANGING = (
         "edits",
         "intent",
     ),
-    *("ttl_from", "groups", "drain_since", "drain_told", "drain_then"),
+    *("ttl_from", "groups", "drain_since", "drain_told", "drain_then", "stale"),
 )
 _FIXED = tuple(sorted(_NAMES.difference(_CHANGING)))
 _PAGE = 4096
@@ -192,6 +194,11 @@ def replace(record: Record, directory: int) -> None:
     temporary = f".{record.id}.tmp"
     _write_whole(record, temporary, directory)
     os.rename(temporary, f"{record.id}.json", src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def whole(record: Record) -> bytes:
+    """Return all that a record's file holds, for who puts it in the place of another."""
+    return _page(record) + _text(record, _FIXED)
 
 
 def _write_whole(record: Record, name: str, directory: int) -> None:

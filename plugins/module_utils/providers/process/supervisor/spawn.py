@@ -102,7 +102,11 @@ def explain(launch: Launch, problem: bytes) -> RefusedError:
     if step == "ulimit":
         return RefusedError("authorization", f"a ulimit is above the hard limit of this user: {text}", "Lower it.")
     if step == "prepare":
-        hint = "A volume's path may not lead through a link or a file." if number in _IN_THE_WAY else "Is there room?"
+        hint = (
+            "The path of a volume or file may not lead through a link or a file."
+            if number in _IN_THE_WAY
+            else "Is there room?"
+        )
         return RefusedError("configuration", f"cannot prepare the worker's own directory: {text}", hint)
     return RefusedError("internal", f"could not start {launch.program}: {step}: {text}")
 

@@ -24,6 +24,8 @@ RECORDS_DIR = "records"
 WORKERS_DIR = "workers"
 LOGS_DIR = "logs"
 VOLUMES_DIR = "volumes"
+#: Ends the name of what holds the files of a worker, beside its record; before it stands the worker's token.
+FILES_SUFFIX = ".files"
 EVENTS_NAME = "events.jsonl"
 OLD_EVENTS_NAME = "events.jsonl.1"
 SUPERVISOR_LOG = "supervisor.log"
@@ -57,6 +59,8 @@ ROW = (
     "pid",
     "drain",
     "draining",
+    "drift",
+    "stale",
     "provider",
 )
 

@@ -15,6 +15,7 @@ from .failpoint import reach
 from .launching import health_of
 from .policy import Exit, after_exit, back_off, describe, start_deadline, was_good
 from .record import TTL, Record, save
+from .reload import failure, reload
 from .run import KILL_WAIT, Run
 from .wire import RefusedError
 from .world import World
@@ -58,6 +59,11 @@ class Worker:
     def running(self) -> bool:
         """Whether it has a process that has become its program and is not yet seen to end."""
         return self._run is not None and not self._run.ended.done() and self.record.state != states.CREATING
+
+    @property
+    def started(self) -> bool:
+        """Whether it has a process, which may have read its files."""
+        return self._run is not None and not self._run.ended.done()
 
     async def settled(self, patience: float = 0.0) -> None:
         """Wait until the start is known to be good, ``patience`` seconds more than its health check may take.
@@ -171,6 +177,22 @@ class Worker:
             self._become(states.RUNNING)
             self.tell("resumed")
 
+    async def reload(self) -> None:
+        """Tell the program that its files have changed, if it is one that can be told. Raises RefusedError when that fails."""
+        record, run = self.record, self._run
+        if not (record.stale and record.spec.get("reload")) or run is None or not self.running:
+            return
+        if record.state in (states.PAUSED, states.STOPPING):
+            return
+        await reload(record, self._world)
+        # A program that does not handle the signal dies of it.
+        await asyncio.wait((run.ended,), timeout=record.spec["settle"])
+        if run.ended.done():
+            raise failure(f"the worker ended of it ({describe(run.ended.result())})")
+        record.stale = False
+        self.save()
+        self.tell("reloaded")
+
     def renew(self) -> None:
         """Follow a changed spec without touching the process: health check and time to live."""
         if self.running:
@@ -233,6 +255,7 @@ class Worker:
         """Start the program; raises RefusedError with the cause when it cannot run."""
         record = self.record
         record.state = states.CREATING
+        record.stale = False
         run = self._run = await Run.start(record, self._world)
         record.exit_code = None
         self._become(self._first_state())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from . import cgroup, procfs
+from .delivery import UnplacedError
 from .dirs import Directories
 from .events import EventLog
 from .forker import Forker
@@ -26,6 +27,7 @@ from .wire import RefusedError
 #: Programs started at the same moment: each needs four descriptors until it runs.
 _STARTS = 64
 _RETRY = 0.01
+_IN_THE_WAY = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EPERM)
 
 
 @dataclass(slots=True)
@@ -132,8 +134,14 @@ class World:
 
 
 def disk_problem(error: OSError, path: str) -> RefusedError:
-    """Say which of the machine's resources is at its end."""
+    """Say which of the machine's resources is at its end, or what stands in the way of a file."""
     text = error.strerror or str(error)
+    if isinstance(error, UnplacedError) and error.errno in _IN_THE_WAY:
+        return RefusedError(
+            "conflict",
+            f"the file {error.filename} cannot be put into the worker's directory: {text}; nothing was changed",
+            "Its path may not lead through a link, a file or somebody else's directory: remove that, or replace the worker.",
+        )
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return RefusedError("resource_exhausted", f"cannot write below {path}: {text}", "Make room there.")
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM):

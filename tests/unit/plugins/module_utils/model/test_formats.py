@@ -35,6 +35,7 @@ BAD: dict[str, list[Any]] = {
     "all_word": ["some"],
     "index": ["01", "x", "-1"],
     "ulimit_name": ["NOFILE", ""],
+    "base64": ["x", "aGVsbG8", "ü"],
     "absolute_path": ["a/b", ""],
     "url": ["host:80", "http://a b"],
 }

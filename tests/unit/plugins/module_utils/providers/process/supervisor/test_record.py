@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.exchange import Exchange
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.record import (
     NotBegunError,
     Record,
@@ -19,8 +20,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.process.su
     load,
     read_all,
     record_id,
-    replace,
     save,
+    whole,
 )
 
 
@@ -64,7 +65,9 @@ def test_what_was_written_is_read(directory: int) -> None:
     save(record, directory)
     assert load("runner+2.1.json", directory) == record
     record.spec = {"env": {}}
-    replace(record, directory)
+    with Exchange() as exchange:
+        exchange.prepare(directory, "runner+2.1.json", whole(record), 0o600)
+        exchange.commit()
     assert load("runner+2.1.json", directory) == record
     assert [name for name, _unused in read_all(directory)] == ["runner+2.1.json"]
 
@@ -116,9 +119,8 @@ def test_a_full_disk_leaves_nothing(directory: int, tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
-    for write in (create, replace):
-        with pytest.raises(OSError, match="No space"):
-            write(make(), directory)
+    with pytest.raises(OSError, match="No space"):
+        create(make(), directory)
     assert list(tmp_path.iterdir()) == []
 
 
