@@ -101,10 +101,18 @@ class ActionModule(ActionBase):
 
     def _load(self, path: str, variables: dict[str, Any]) -> Any:
         """Read a document; a template in it is worked out like one in a variable, and costs nothing where there is none."""
-        with open(self._find(path, variables), encoding="utf-8") as file:
-            text = file.read()
+        try:
+            with open(self._find(path, variables), encoding="utf-8") as file:
+                text = file.read()
+        except UnicodeDecodeError as error:
+            raise AnsibleActionFail(f"{path}: byte {error.start} is no text in UTF-8; save the file as UTF-8") from None
         content = load_document(text, path)
-        return self._templar.template(_trusted(content)) if "{{" in text or "{%" in text else content
+        if "{{" not in text and "{%" not in text:
+            return content
+        try:
+            return self._templar.template(_trusted(content))
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"{path}: a template in it cannot be worked out: {error}") from None
 
     def _find(self, path: str, variables: dict[str, Any]) -> str:
         """Find a document beside the play or role, beside the inventory, or where ansible-playbook was started."""

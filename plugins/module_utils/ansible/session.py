@@ -224,6 +224,11 @@ def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Doc
         stores=payload.stores,
         deleting=payload.deleting,
         moved=payload.moved,
+        sources={
+            name: source.removeprefix("document ")
+            for name, source in payload.sources.items()
+            if source.startswith("document ")
+        },
         moved_place=_moved_place(payload.sources.get("moved", "")),
     )
     return parse(raw, key=key, provider_schemas=ConfigSchemas())

@@ -94,6 +94,14 @@ def _worded(raw: Any, place: Place, fault: Fault) -> list[Problem]:
     return problems(raw, WORKER, place, fault)
 
 
+def _one_worker(fragment: Fragment, base: Place) -> Problem | None:
+    if "name" not in fragment.entries:
+        return None
+    from .lookalike import one_worker
+
+    return one_worker(fragment.entries, base.path, base.source)
+
+
 def _listed(fragments: Sequence[Fragment], found: list[Problem]) -> Iterator[tuple[Place, str, Any]]:
     """Yield each entry with its place and its fragment's label; an entry of a mapping gets its key as its name."""
     for fragment in fragments:
@@ -102,6 +110,8 @@ def _listed(fragments: Sequence[Fragment], found: list[Problem]) -> Iterator[tup
             for index, entry in enumerate(fragment.entries):
                 path = base.under((index,)) if fragment.path else ""
                 yield Place(path, fragment.source), fragment.label, entry
+        elif isinstance(fragment.entries, dict) and (alone := _one_worker(fragment, base)) is not None:
+            found.append(alone)
         elif isinstance(fragment.entries, dict):
             for key, entry in fragment.entries.items():
                 place = Place(base.under((key,)), fragment.source)

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from .errors import HodeiError, InvalidDocument, Kind, Problem
@@ -20,7 +22,21 @@ def load_text(text: str, fmt: str, source: str) -> Any:
     Raises InvalidDocument when the text can't be read, HodeiError(configuration) when the library for YAML is missing.
     """
     readers: dict[str, Callable[[str, str], Any]] = {"yaml": _yaml, "json": _json, "toml": _toml}
-    return readers[fmt](text.removeprefix("\ufeff"), source)
+    try:
+        return readers[fmt](text.removeprefix("\ufeff"), source)
+    except InvalidDocument:
+        _refuse_other_causes(text, source)
+        raise
+
+
+def _refuse_other_causes(text: str, source: str) -> None:
+    """Name what makes a file unreadable in any format, where it is that."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(("<<<<<<< ", ">>>>>>> ")):
+            hint = "choose one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
+            _fail(source, number, 1, "this is a marker of a merge conflict", hint)
+        if "\0" in line:
+            _fail(source, number, line.index("\0") + 1, "this is no text in UTF-8", "save the file as UTF-8")
 
 
 def split_document(content: Any, source: str) -> dict[str, Any]:
@@ -28,8 +44,18 @@ def split_document(content: Any, source: str) -> dict[str, Any]:
 
     Keys that begin with `x-` are for the user's own YAML anchors and left out. Raises InvalidDocument for unknown keys.
     """
-    if isinstance(content, list):
+    if isinstance(content, list) and not (content and isinstance(content[0], dict) and "hosts" in content[0]):
         return {"workers": content}
+    if isinstance(content, dict):
+        fields = {key: value for key, value in content.items() if not (isinstance(key, str) and key.startswith("x-"))}
+        schema = document_schema({})
+        if not fields.keys() - schema["properties"].keys():
+            return fields
+    from .lookalike import other_file
+
+    other = other_file(content, source)
+    if other is not None:
+        raise InvalidDocument([other])
     if not isinstance(content, dict):
         from .traps import type_name
 
@@ -37,20 +63,36 @@ def split_document(content: Any, source: str) -> dict[str, Any]:
         raise InvalidDocument(
             [Problem("", f"expected a document, got {shown}", "write workers: and a list below", source)]
         )
-    fields = {key: value for key, value in content.items() if not (isinstance(key, str) and key.startswith("x-"))}
-    schema = document_schema({})
-    if fields.keys() - schema["properties"].keys():
-        from .check import Fault
-        from .place import Place
-        from .words import word_all
+    from .check import Fault
+    from .place import Place
+    from .words import word_all
 
-        fault = Fault((), "additionalProperties", fields, schema)
-        raise InvalidDocument(word_all([fault], Place("", source), {}))
-    return fields
+    fault = Fault((), "additionalProperties", fields, schema)
+    raise InvalidDocument(_of_a_worker(word_all([fault], Place("", source), {})))
+
+
+def _of_a_worker(problems: list[Problem]) -> list[Problem]:
+    """Tell where a field belongs that stands at the top of the document; one that is like none of ours may be for an anchor."""
+    from .lookalike import of_a_worker
+
+    def better(problem: Problem) -> Problem:
+        unknown = re.fullmatch("unknown field '(.*)'", problem.message, re.S)
+        if unknown is None or not problem.hint.startswith("the fields here are"):
+            return problem
+        own = f"{problem.hint}; keys of your own, for anchors, begin with x-: x-{unknown[1]}"
+        return replace(problem, hint=of_a_worker(unknown[1]) or own)
+
+    return [better(problem) for problem in problems]
 
 
 def _fail(source: str, line: int, column: int, message: str, hint: str) -> NoReturn:
     raise InvalidDocument([Problem(f"line {line}, column {column}", message, hint, source)])
+
+
+#: What the reader was in when a bracket or a quote was not closed.
+_BRACKET = re.compile("flow|quoted")
+#: `name:web`, a key without a space before its value.
+_GLUED = re.compile(r"^[\s-]*([a-z_]+):([^\s:/][^:]*)$")
 
 
 # ---- YAML -------------------------------------------------------------------------------------------------------
@@ -71,7 +113,9 @@ def _yaml(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        _fail(source, line, column, str(error.problem or error.context), _yaml_hint(str(error), text, line))
+        what = str(error.problem or error.context)
+        opened = error.context_mark.line + 1 if error.context_mark and _BRACKET.search(str(error.context)) else line
+        _fail(source, line, column, what, _yaml_hint(str(error), text, line, opened))
     except yaml.YAMLError as error:
         _fail(source, 1, 1, str(error), "remove characters that are no text")
     finally:
@@ -94,10 +138,23 @@ def _yaml_loader(yaml: Any) -> Any:
                 seen[key] = key_node.start_mark.line + 1
             return super().construct_mapping(node, deep)
 
+        def construct_number(self, node: Any) -> Any:
+            """Read a number; two spellings of YAML 1.1 that nobody means are refused: 22:22 would be 1342, and 022 would be 18."""
+            text = str(node.value).lstrip("+-")
+            if ":" in text:
+                what = f"{node.value} would be read as a number to the base 60"
+                raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+            if len(text) > 1 and text.isdigit() and text.startswith("0"):
+                what = f"{node.value} would be read as an octal number, {int(text, 8)}"
+                raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+            return self.construct_yaml_int(node)
+
+    Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_number)
     return Loader
 
 
-def _yaml_hint(error: str, text: str, line: int) -> str:
+def _yaml_hint(error: str, text: str, line: int, opened: int) -> str:
+    """Say what usually causes an error; ``opened`` is where the quote or bracket begins in which the reader was."""
     lines = text.splitlines()
     here = lines[line - 1] if 0 < line <= len(lines) else ""
     nearby = "\n".join(lines[max(0, line - 2) : line])
@@ -108,9 +165,17 @@ def _yaml_hint(error: str, text: str, line: int) -> str:
     if "could not determine a constructor" in error:
         return "tags such as !vault are for Ansible's own files; put such values into hodei_* variables"
     if "{{" in here:
-        return "a value that begins with {{ must be in quotes; document files are not templates"
+        return "a value that begins with {{ must be in quotes"
     if "undefined alias" in error:
         return "define the anchor (&name) above its use (*name)"
+    glued = next(filter(None, map(_GLUED.match, lines[max(0, line - 2) : line])), None)
+    if "mapping values are not allowed" in error and glued:
+        return f"write a space after the colon: {glued[1]}: {glued[2]}"
+    number = re.search(r"(\S+) would be read as a", error)
+    if number:
+        return f'put it in quotes: "{number[1]}" (or write a decimal number)'
+    if opened < line:
+        return f"a quote or a bracket is not closed; it opens in line {opened}"
     if "mapping values are not allowed" in error:
         return "check the indentation, and put text that holds ': ' in quotes"
     if "unexpected end of stream" in error:
@@ -169,7 +234,6 @@ def _json_hint(error: json.JSONDecodeError, text: str) -> str:
 
 
 def _toml(text: str, source: str) -> Any:
-    import re
     import tomllib
 
     try:
@@ -184,8 +248,8 @@ def _toml(text: str, source: str) -> Any:
         hint = (
             "text needs quotes in TOML"
             if "Invalid value" in what
-            else "a key or a table is there twice"
-            if "overwrite" in what
+            else "a key or a table is there twice; make one of them"
+            if "overwrite" in what or "twice" in what
             else ""
         )
         _fail(source, line, column, what, hint or "check this line and the one above")

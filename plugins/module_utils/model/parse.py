@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .configs import Config, public, read_config, read_providers, read_stores, read_text
@@ -24,7 +25,8 @@ from .worker import Document, Instance, Move
 class RawDocument(NamedTuple):
     """A document as it came: nothing checked, nothing converted.
 
-    ``fragments`` are the workers, from as many places as there are; ``source`` is the file of everything else, if it is one.
+    ``fragments`` are the workers, from as many places as there are; ``sources`` tells which files the rest (`owner`,
+    `providers`...) came from, where it came from files.
     ``deleting`` says that the workers are named to be deleted: their names are enough. ``moved_place`` is where ``moved`` is written.
     """
 
@@ -34,7 +36,7 @@ class RawDocument(NamedTuple):
     providers: Any = None
     backend: Any = None
     stores: Any = None
-    source: str = ""
+    sources: Mapping[str, str] = {}
     deleting: bool = False
     moved: Any = None
     moved_place: Place = Place("moved")
@@ -59,14 +61,14 @@ def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema
     moves, wrong = read_moves(raw.moved, raw.moved_place)
     problems += wrong
     if problems:
-        raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.source))
+        raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.sources))
     instances: list[Instance] = []
     for entry, provider in zip(entries, chosen, strict=True):
         instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key))
     listed = tuple(entry.worker["name"] for entry in entries)
     problems = list(still_there(moves, instances, listed))
     if problems:
-        raise InvalidDocument(_sourced(problems, raw.source))
+        raise InvalidDocument(_sourced(problems, raw.sources))
     return Document(
         owner=raw.owner,
         lineage=str(raw.lineage).lower(),
@@ -128,17 +130,14 @@ def _choose_providers(
     return chosen
 
 
-def _sourced(problems: Any, source: str) -> list[Problem]:
+def _sourced(problems: Iterable[Problem], sources: Mapping[str, str]) -> list[Problem]:
     """Name the file of what was wrong outside of the workers."""
-    heads = ("owner", "lineage", "backend", "providers", "stores", "moved")
-    if not source:
-        return list(problems)
-    return [
-        Problem(problem.path, problem.message, problem.hint, source)
-        if not problem.source and problem.path.startswith(heads)
-        else problem
-        for problem in problems
-    ]
+
+    def sourced(problem: Problem) -> Problem:
+        head = problem.path.partition(".")[0].partition("[")[0]
+        return problem if problem.source or head not in sources else replace(problem, source=sources[head])
+
+    return [sourced(problem) for problem in problems]
 
 
 def _digest(

@@ -69,6 +69,8 @@ def cure(value: Any, schema: Schema, path: tuple[str | int, ...]) -> str:
     quiet = bool(schema.get("x-sensitive"))
     if value is False and ("never" in schema.get("enum", ()) or schema.get("format") == "restart_policy"):
         return "write never (YAML reads an unquoted no as false)"
+    if isinstance(value, dict) and wanted == ("array",) and path and path[-1] == "ports":
+        return "write a list of them: [{name: http, container: 8080}]"
     if isinstance(value, dict):
         return (
             "this value has no fields of its own"
@@ -139,7 +141,7 @@ def _for_text(value: str, wanted: tuple[str, ...], path: tuple[str | int, ...], 
     if "integer" in wanted or "number" in wanted:
         if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+", value) and abs(number := float(value)) < 1e15:
             return f"YAML reads {value} as text; write {number:.15g}"
-        return ""
+        return "" if quiet or "string" in wanted else "write it in digits, such as 2"
     if wanted == ("boolean",):
         meant = {"yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false"}
         return f"write {meant[value.lower()]} without quotes" if value.lower() in meant else "write true or false"

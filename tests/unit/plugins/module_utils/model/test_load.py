@@ -40,7 +40,7 @@ INDENTED = "check the indentation of this line against those above, and that eac
         ("yaml", "a: 1\nb:\n  c: 1\n  c: 2", 4, "remove one of them"),
         ("yaml", "a: b: c", 1, "check the indentation, and put text that holds ': ' in quotes"),
         ("yaml", "a:\n  - b\n - c", 3, INDENTED),
-        ("yaml", "a: {{ x }}", 1, "a value that begins with {{ must be in quotes; document files are not templates"),
+        ("yaml", "a: {{ x }}", 1, "a value that begins with {{ must be in quotes"),
         (
             "yaml",
             "a: !vault |\n  x",
@@ -56,7 +56,7 @@ INDENTED = "check the indentation of this line against those above, and that eac
         ("json", '{"a": 1 "b": 2}', 1, "a comma or a closing bracket is missing before this place"),
         ("json", '"a', 1, "check that each quote and bracket is closed"),
         ("toml", "a = b", 1, "text needs quotes in TOML"),
-        ("toml", "a = 1\na = 2", 2, "a key or a table is there twice"),
+        ("toml", "a = 1\na = 2", 2, "a key or a table is there twice; make one of them"),
         ("toml", "\na", 2, "check this line and the one above"),
     ],
 )

@@ -275,7 +275,7 @@ def test_what_is_wrong_outside_of_the_workers_is_told(head: dict[str, Any], said
 
 
 def test_what_is_wrong_in_the_head_of_a_file_names_the_file() -> None:
-    assert refused(owner="A", source="ci.yml")[0].startswith("ci.yml: owner: ")
+    assert refused(owner="A", sources={"owner": "ci.yml"})[0].startswith("ci.yml: owner: ")
 
 
 def test_every_problem_is_told_at_once() -> None:
