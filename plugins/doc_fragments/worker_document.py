@@ -247,6 +247,8 @@ options:
         moment of draining. Default: C(30m)."
       - "C(drain.on_timeout) (one of wait, kill): C(wait): it is left alone and reported; C(kill): it is stopped although it
         works. Default: C(wait)."
+      - "C(on_remove) (one of destroy, forget): What becomes of a worker that leaves the document or is scaled away: it is
+        deleted, or it runs on and belongs to nobody. Default: C(destroy)."
     type: raw
   degrade:
     description:

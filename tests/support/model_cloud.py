@@ -470,18 +470,20 @@ class ModelProvider:
         name = self._name(*key)
         with self.cloud.change() as data:
             there = data["objects"].get(name)
-            if there is None and verb is Verb.DELETE:
+            if there is None and verb in (Verb.DELETE, Verb.RELEASE):
                 return Outcome(*key)
             refused = self._refused(there, *key, target.etag)
             if refused:
                 return refused
             self._do(data, verb, there)
-            return Outcome(*key, observation=None if verb is Verb.DELETE else self._observation(there))
+            return Outcome(*key, observation=None if verb in (Verb.DELETE, Verb.RELEASE) else self._observation(there))
 
     def _do(self, data: dict[str, Any], verb: Verb, there: Object) -> None:
         self._note(data, verb.value, there, "")
-        if verb is Verb.DELETE:
+        if verb in (Verb.DELETE, Verb.RELEASE):
             del data["objects"][there["name"]]
+            if verb is Verb.RELEASE:
+                data.setdefault("released", {})[there["external_id"]] = there
             return
         state, intent = _RUN_STATE[verb]
         there["version"] += there["intent"] != intent.value

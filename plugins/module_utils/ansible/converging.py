@@ -62,6 +62,20 @@ def run_fleet(module: AnsibleModule) -> dict[str, Any]:
         return report_result(report, diff=module._diff)
 
 
+def run_forget(module: AnsibleModule) -> dict[str, Any]:
+    """Let go of the workers that the targets select: they run on and belong to nobody."""
+    params = module.params
+    if not params["targets"]:
+        raise HodeiError(
+            Kind.VALIDATION,
+            "no targets are given, and nobody forgets a whole fleet by accident",
+            hint="Name the workers in `targets`; ['*'] means all of them.",
+        )
+    with open_session(params, write=not module.check_mode) as session:
+        report = _run(module, session, Options(state="forgotten", **_selection(params)), "forget")
+        return report_result(report, diff=module._diff)
+
+
 def run_plan(module: AnsibleModule) -> dict[str, Any]:
     """Say what a converge would do; save it, sealed, where a path is given.
 

@@ -105,6 +105,8 @@ def _create(resource: Resource | None, held: Holding) -> Decision:
         return Decision(Action.CREATE, Cause.DOCUMENT, "not there yet")
     if held.interrupted == Action.DELETE.value:
         return Decision(Action.CREATE, Cause.STATE, "an interrupted run had deleted it to replace it")
+    if held.interrupted == Action.RELEASE.value:
+        return Decision(Action.CREATE, Cause.STATE, "an interrupted run had released it")
     return Decision(Action.CREATE, Cause.DRIFT, "it is gone")
 
 

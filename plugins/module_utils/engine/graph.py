@@ -126,7 +126,7 @@ def _needs(steps: Sequence[Step], *, reversed_order: bool) -> Needs:
     ready: dict[Address, Step] = {}
     for step in steps:
         by_address.setdefault(step.change.address, []).append(step)
-        if step.ready and step.change.action not in (Action.DELETE, Action.FORGET):
+        if step.ready and step.change.action not in (Action.DELETE, Action.FORGET, Action.RELEASE):
             ready[step.change.address] = step
     joins: dict[tuple[bool, int], set[int]] = {}
     for previous, step in zip((None, *steps), steps, strict=False):

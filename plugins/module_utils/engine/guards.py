@@ -29,15 +29,16 @@ def guard(document: Document, options: Options, changes: Iterable[Change], *, wo
         return []
     if not document.names:
         return _emptied(document, workers) if workers and options.prune and not options.allow_empty else []
-    deletes = [change for change in changes if change.action is Action.DELETE and not change.deposed]
+    deletes = [one for one in changes if one.action in (Action.DELETE, Action.RELEASE) and not one.deposed]
     allowed = default_max_deletes(workers) if options.max_deletes is None else options.max_deletes
     if len(deletes) <= allowed:
         return []
     shown = several([change.address for change in deletes])
+    fate = "released" if all(one.action is Action.RELEASE for one in deletes) else "deleted"
     return [
         Problem(
             path="workers",
-            message=f"{len(deletes)} workers vanished from the document and would be deleted ({shown}); the limit is {allowed}",
+            message=f"{len(deletes)} workers vanished from the document and would be {fate} ({shown}); the limit is {allowed}",
             hint=f"if that is meant, set max_deletes: {len(deletes)} (the playbook takes -e hodei_max_deletes={len(deletes)})",
         )
     ]

@@ -71,11 +71,19 @@ class Draft:
     overdue: dict[Address, float] = field(default_factory=dict)
 
 
-def delete(inputs: Inputs, seen: Observation, reason: str, cause: Cause, *, deposed: bool = False) -> Change:
-    """Describe the deletion of one object."""
+def delete(
+    inputs: Inputs,
+    seen: Observation,
+    reason: str,
+    cause: Cause,
+    *,
+    deposed: bool = False,
+    action: Action = Action.DELETE,
+) -> Change:
+    """Describe the deletion of one object, or another ``action`` with which it goes."""
     return Change(
         address=seen.address,
-        action=Action.DELETE,
+        action=action,
         cause=cause,
         reason=reason,
         provider=inputs.provider_of(seen),

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from ..model.address import Address, matches
 
+#: The states that a caller may ask for in which a worker is not there any more.
+GOING = ("absent", "forgotten")
+
 
 @dataclass(frozen=True)
 class Options:
     """How to plan.
 
     ``state`` is what ``worker`` asks for (``present``, ``started``, ``stopped``, ``paused``, ``restarted``, ``absent``)
-    or None in a fleet, where each entry of the document says it. ``prune`` lets objects go that the document
+    or ``fleet_forget`` (``forgotten``: whatever ``targets`` select runs on and belongs to nobody), or None in a fleet,
+    where each entry of the document says it. ``prune`` lets objects go that the document
     no longer names (fleet only). ``max_deletes`` None means the larger of 3 and 20 % of the owner's workers.
     ``prune_fragments`` names fragments whose workers may go although this run does not see them.
     """

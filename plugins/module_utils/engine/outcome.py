@@ -48,7 +48,7 @@ def checked(step: Step, outcome: Outcome) -> HodeiError | None:
     """Return what went wrong: a provider is held to its promises, and what was to be deleted may be gone already."""
     error, seen = outcome.error, outcome.observation
     if error is not None:
-        if step.verb == "delete" and error.kind is Kind.NOT_FOUND:
+        if step.verb in ("delete", "release") and error.kind is Kind.NOT_FOUND:
             return None
         return _stale(step, error) if error.kind is Kind.CONFLICT and not error.hint else error
     if step.verb not in ("create", "update", "move"):
@@ -100,7 +100,7 @@ def superseded(
 
 
 def _effect(step: Step, seen: Observation | None, error: HodeiError | None, before: Before, now: float) -> Effect:
-    if step.verb in ("delete", "forget"):
+    if step.verb in ("delete", "forget", "release"):
         return ((), ()) if error else ((), (step.generation,))
     instance = before.instance
     if instance is None:

@@ -16,6 +16,7 @@ from .decide import Decision, decide
 from .guards import guard
 from .inputs import Draft, Inputs, protected
 from .moves import Moves, Origin, follow
+from .options import GOING
 from .order import ordered
 from .unseen import block_deletions, block_dependents, unseen
 from .unwanted import is_unwanted, leftovers, plan_unwanted
@@ -63,7 +64,7 @@ def make_plan(inputs: Inputs) -> Plan:
 def _wanted(inputs: Inputs, moves: Moves) -> dict[Address, Instance]:
     """Select instances; the dependencies of a target come along, as nothing can start without them, unless excluded."""
     options = inputs.options
-    if options.destroy or options.state == "absent":
+    if options.destroy or options.state in GOING:
         return {}
     everything = inputs.instances
     chosen = {address for address in everything if moves.selected(options, address)}

@@ -33,6 +33,7 @@ SIGNS = {
     Action.PAUSE: "=",
     Action.STOP: "#",
     Action.DELETE: "-",
+    Action.RELEASE: "<-",
     Action.MOVE: "=>",
     Action.ADOPT: "@",
     Action.FORGET: "x",

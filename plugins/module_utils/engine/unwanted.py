@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model.address import Address
-from ..model.change import Cause, Change
+from ..model.change import Action, Cause, Change
 from ..model.records import Resource
 from .current import Holding
 from .inputs import Draft, Inputs, delete, forget, protected
 from .moves import Moves
+from .options import GOING
 from .unseen import unseen
 
 
@@ -22,6 +23,8 @@ def is_unwanted(inputs: Inputs, moves: Moves, address: Address) -> bool:
     if not moves.selected(options, address):
         return False
     if options.destroy:
+        return True
+    if options.state == "forgotten":
         return True
     if address in inputs.instances:
         return options.state == "absent"
@@ -43,13 +46,17 @@ def plan_unwanted(inputs: Inputs, draft: Draft, address: Address, held: Holding)
         if stays:
             draft.kept[address] = stays
             return
-        if _is_protected(inputs, address, held):
+        released = _is_released(inputs, address, resource)
+        if not released and _is_protected(inputs, address, held):
             draft.problems.append(protected(address, "deleted", "", resource.source if resource else ""))
             return
-        explicit = inputs.options.destroy or inputs.options.state == "absent"
+        explicit = inputs.options.destroy or inputs.options.state in GOING
         why = "asked to be absent" if explicit else "no longer in the document"
+        if released:
+            why = f"{'asked to be forgotten' if explicit else why}: it runs on and belongs to nobody"
         cause = Cause.REQUEST if explicit else Cause.DOCUMENT
-        draft.changes.append(delete(inputs, held.seen, why, cause))
+        action = Action.RELEASE if released else Action.DELETE
+        draft.changes.append(delete(inputs, held.seen, why, cause, action=action))
     draft.changes += leftovers(inputs, held)
 
 
@@ -83,6 +90,16 @@ def _may_stay(inputs: Inputs, address: Address, resource: Resource | None) -> st
             f"it came from {source}, which this run does not see; name that in prune_fragments if it is gone for good"
         )
     return ""
+
+
+def _is_released(inputs: Inputs, address: Address, resource: Resource | None) -> bool:
+    """Tell whether an object is let go rather than deleted: asked for, or by ``on_remove`` of its worker, of which others may be left."""
+    options = inputs.options
+    if options.state is not None or options.destroy:
+        return options.state == "forgotten"
+    others = (one.lifecycle for one in inputs.document.instances if one.address.name == address.name)
+    lifecycle = next(others, resource.lifecycle if resource else None)
+    return lifecycle is not None and lifecycle.on_remove == "forget"
 
 
 def _is_protected(inputs: Inputs, address: Address, held: Holding) -> bool:

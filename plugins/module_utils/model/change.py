@@ -28,6 +28,7 @@ class Action(str, Enum):
     RESUME = "resume"
     RESTART = "restart"
     DELETE = "delete"
+    RELEASE = "release"
     MOVE = "move"
     ADOPT = "adopt"
     FORGET = "forget"

@@ -65,7 +65,10 @@ class Fingerprint:
 
 
 class Verb(str, Enum):
-    """What can be done to an object that exists; all are idempotent, and absent counts as deleted."""
+    """What can be done to an object that exists; all are idempotent, and absent counts as deleted and released.
+
+    RELEASE lets go of an object: it runs on untouched and belongs to nobody, so that no list shows it any more.
+    """
 
     START = "start"
     STOP = "stop"
@@ -73,6 +76,7 @@ class Verb(str, Enum):
     PAUSE = "pause"
     RESUME = "resume"
     RESTART = "restart"
+    RELEASE = "release"
 
 
 class Draining(NamedTuple):

@@ -350,6 +350,11 @@ LIFECYCLE = group(
             "destroy_before_create",
         ),
         "drain": DRAIN,
+        "on_remove": choice(
+            ["destroy", "forget"],
+            "What becomes of a worker that leaves the document or is scaled away: it is deleted, or it runs on and belongs to nobody.",
+            "destroy",
+        ),
     },
     "How the engine may treat this worker. A change of it touches no running worker.",
     default={},

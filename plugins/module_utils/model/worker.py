@@ -55,7 +55,7 @@ class Lifecycle:
     """How the engine may treat a worker. Nothing of it reaches a provider, so no change of it touches an object.
 
     ``grace`` and ``ttl`` are seconds; ``replace`` is ``destroy_before_create`` or ``create_before_destroy``; ``drain`` None
-    stops a worker whatever it does.
+    stops a worker whatever it does; ``on_remove`` is ``destroy`` or ``forget``.
     """
 
     grace: float = 10.0
@@ -64,6 +64,7 @@ class Lifecycle:
     ignore_changes: tuple[str, ...] = ()
     replace: str = "destroy_before_create"
     drain: Drain | None = None
+    on_remove: str = "destroy"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import LogRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, wait_log
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 
 def test_stop_twice(fleet: Fleet) -> None:
@@ -84,4 +85,21 @@ def test_bulk(fleet: Fleet) -> None:
     outcomes = list(fleet.provider.act(Verb.DELETE, targets))
     assert sorted(outcome.address.key or 0 for outcome in outcomes) == list(range(10))
     assert [outcome.error for outcome in outcomes] == [None] * 10
+    assert fleet.provider.list().observations == ()
+
+
+def test_what_is_released_runs_on_and_belongs_to_nobody(fleet: Fleet) -> None:
+    """Twice is as good as once; another of its name can be made beside it, and only that one is ours."""
+    spec = fleet.rig.shell("exec sleep 600")
+    made = fleet.make("free", spec)
+    for _unused in range(2):
+        assert fleet.do(Verb.RELEASE, "free") is None
+        assert fleet.see("free") is None
+        assert fleet.rig.objects() == 1
+    fleet.make("free", spec)
+    assert fleet.rig.objects() == 2
+    fleet.do(Verb.DELETE, "free")
+    assert fleet.rig.objects() == 1
+    fleet.rig.lose(made)
+    wait_for(lambda: fleet.rig.objects() == 0, "the released one to die")
     assert fleet.provider.list().observations == ()

@@ -22,7 +22,7 @@ from ...model.worker import Drain, Lifecycle
 
 Row = tuple[Any, ...]
 
-_LIFECYCLE = ("grace", "ttl", "prevent_destroy", "ignore_changes", "replace")
+_LIFECYCLE = ("grace", "ttl", "prevent_destroy", "ignore_changes", "replace", "on_remove")
 
 
 def checksum(values: Row) -> int:

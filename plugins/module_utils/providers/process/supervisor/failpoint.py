@@ -15,7 +15,7 @@ VARIABLE = "HODEI_FAILPOINT_SUPERVISOR"
 #: Every name in use, so that a test can visit all of them.
 NAMES = (
     *("admit", "forked", "recorded", "released", "started", "stopping", "exited", "removing", "removed"),
-    *("renaming", "renamed", "relogged"),
+    *("renaming", "renamed", "relogged", "letting go", "let go"),
     *("prepared", "exchanging", "exchanged"),
 )
 #: Those on the way of a worker that drains.

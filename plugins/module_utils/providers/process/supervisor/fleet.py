@@ -194,6 +194,8 @@ class Fleet:
             return
         rename(record, name, self._world)
         self.workers[name] = self.workers.pop(old)
+        if old in self._settling:
+            self._settling[name] = self._settling.pop(old)
         self._world.ports.hold(name, record.spec["ports"], record.ports)
         worker.tell("moved", f"from {called}")
 
@@ -201,14 +203,17 @@ class Fleet:
         """Do a verb; to delete or stop what is gone is well done. Raises RefusedError."""
         worker = self.find(target["name"], target["key"], target["generation"])
         if worker is None:
-            if verb in ("delete", "stop"):
+            if verb in ("delete", "stop", "release"):
                 return
             raise RefusedError("not_found", "there is no such worker", "Converge, so that it is made again.")
         async with worker.verbs:
             if self.workers.get(worker.record.id) is not worker:
                 return
             _check_etag(worker.record, target["etag"])
-            await self._do(worker, verb, target["grace"])
+            if verb == "release":
+                await self._release(worker)
+            else:
+                await self._do(worker, verb, target["grace"])
 
     async def _do(self, worker: Worker, verb: str, grace: float) -> None:
         record = worker.record
@@ -251,6 +256,23 @@ class Fleet:
         del self.workers[record.id]
         worker.tell("deleted")
 
+    async def _release(self, worker: Worker) -> None:
+        """Let go of a worker: it runs on, its directory stays, and its log gets a name that no other worker's can have."""
+        record, directories = worker.record, self._world.directories
+        pid = record.pid if worker.running else 0
+        reach("letting go")
+        try:
+            self._world.logs.rename(record.id, f"{record.id}.{record.token}.released")
+            remove_file(kept_name(record.token), directories.records)
+            remove_file(f"{record.id}.json", directories.records)
+        except OSError as error:
+            raise disk_problem(error, directories.path) from error
+        reach("let go")
+        await worker.let_go()
+        self._world.ports.release(record.spec["ports"], record.ports)
+        del self.workers[record.id]
+        worker.tell("released", f"pid {pid} runs on" if pid else "")
+
     # ---- draining ------------------------------------------------------------------------------------------------
 
     async def drain(self, target: Mapping[str, Any]) -> dict[str, str]:
@@ -277,7 +299,7 @@ class Fleet:
         try:
             await self._await_idle(worker)
         finally:
-            del self._settling[worker.record.id]
+            self._settling.pop(worker.record.id, None)
 
     async def _await_idle(self, worker: Worker) -> None:
         record = worker.record

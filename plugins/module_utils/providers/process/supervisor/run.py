@@ -88,6 +88,11 @@ class Run:
             await asyncio.wait((self.ended,), timeout=_POLL)
         return False
 
+    def let_go(self) -> None:
+        """Know its processes no more; its control groups stay, and so do their limits."""
+        self._world.leaders.pop(self._record.pid, None)
+        self._world.families.pop(self._record.token, None)
+
     def freeze(self) -> None:
         """Stop every process of the worker."""
         self._world.reaper.signal(self._record.token, signal.SIGSTOP)

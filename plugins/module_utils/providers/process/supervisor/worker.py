@@ -177,6 +177,17 @@ class Worker:
             self._become(states.RUNNING)
             self.tell("resumed")
 
+    async def let_go(self) -> None:
+        """Look after it no more, and leave its processes as they are."""
+        self._unattend()
+        for task in (self._life, self._ending):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+        if self._run is not None:
+            self._run.let_go()
+        self._answer(RefusedError("conflict", "it was released meanwhile"))
+
     async def reload(self) -> None:
         """Tell the program that its files have changed, if it is one that can be told. Raises RefusedError when that fails."""
         record, run = self.record, self._run
