@@ -128,7 +128,7 @@ def _drift(changes: Sequence[Change]) -> Iterator[str]:
     """List what somebody else did, apart from what the document changes."""
     drifted = [change for change in changes if change.cause is Cause.DRIFT]
     rows = [
-        (several([one.address for one in alike]), _first_line(alike[0].reason))
+        (several([one.address for one in alike]), _one_line(alike[0].reason))
         for alike in _grouped(drifted, lambda one: (one.address.name, one.reason))
     ]
     width = _width(who for who, _unused in rows)
@@ -148,16 +148,16 @@ def _changes(changes: Sequence[Change], mixed: bool) -> Iterator[str]:
         if shown[kind] <= _SHOWN or alike[kind] == _SHOWN + 1:
             sign = "+/-" if change.create_before_destroy else SIGNS[change.action]
             where = f" (on {change.provider})" if mixed and change.action in (Action.CREATE, Action.REPLACE) else ""
-            yield f"  {sign:<3} {who:<{width}}  {_verb(change):<{wide}}  {_first_line(change.reason)}{where}"
+            yield f"  {sign:<3} {who:<{width}}  {_verb(change):<{wide}}  {_one_line(change.reason)}{where}"
             yield from _details(change)
         elif shown[kind] == _SHOWN + 1:
             yield f"      ... and {alike[kind] - _SHOWN} more like these; the JSON form of the plan lists each"
 
 
-def _first_line(reason: str) -> str:
-    """Keep a plan to one line per worker: what a program said last may be long, and its log has it all."""
-    first, more, _rest = reason.partition("\n")
-    return f"{first} ..." if more else first
+def _one_line(reason: str) -> str:
+    """Keep a plan to one line per worker: of what a program said, the end tells most, and its log has it all."""
+    first, *more = reason.splitlines() or [""]
+    return f"{first} ... {more[-1].strip()}" if more else first
 
 
 def _verb(change: Change) -> str:

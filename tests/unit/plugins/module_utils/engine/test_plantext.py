@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,10 @@ def test_results_that_went_wrong_alike_share_a_line() -> None:
         "  x worker.a[0-2] (3)  create failed: no reply within 30 s",
         "  ? worker.b  create skipped: worker.a[0] failed first",
     ]
+
+
+def test_of_what_a_program_said_the_end_is_shown() -> None:
+    plan = plan_of({"now": [{"name": "a"}]})
+    said = "it is failed: exited with code 1; its last output: Traceback (most recent call last):\n  ...\nKeyError: 'URL'"
+    text = plan_text(replace(plan, changes=tuple(replace(one, reason=said) for one in plan.changes)))
+    assert "its last output: Traceback (most recent call last): ... KeyError: 'URL'\n" in text
