@@ -78,11 +78,11 @@ EXAMPLES = r"""
     address: runner[0]
     port: debug
     ttl: 30m
-  register: debugger
+  register: reached
 
 - name: Talk to it
   ansible.builtin.uri:
-    url: "http://127.0.0.1:{{ debugger.local_port }}/status"
+    url: "http://127.0.0.1:{{ reached.local_port }}/status"
 
 - name: Close it
   hodei.workers.worker_forward:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..model.address import Address, matches
@@ -46,3 +47,15 @@ class Options:
     def forces_replace(self, address: Address) -> bool:
         """Tell whether the caller asked for this address to be made anew."""
         return any(matches(pattern, address) for pattern in self.replace)
+
+    def strangers(self, known: Collection[Address]) -> Iterator[str]:
+        """Say which names select none of the known addresses. A glob may select none, and what is to go may be gone."""
+        gone = self.destroy or self.state == "absent"
+        for what, patterns in (
+            ("targets", () if gone else self.targets),
+            ("excludes", self.excludes),
+            ("replace", self.replace),
+        ):
+            for pattern in patterns:
+                if not {"*", "?"} & set(pattern) and not any(matches(pattern, address) for address in known):
+                    yield f"{what}: there is no worker '{pattern}', neither in the document nor here"

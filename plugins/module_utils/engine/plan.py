@@ -45,7 +45,8 @@ def make_plan(inputs: Inputs) -> Plan:
     resources = moves.renamed(inputs.state.resources)
     block_dependents(draft, wanted, resources)
     draft.problems += guard(inputs.document, inputs.options, draft.changes, workers=len(held))
-    draft.warnings += [*_interrupted(inputs), *moves.warnings]
+    known = {*inputs.instances, *held, *(origin.address for origin in moves.origins.values())}
+    draft.warnings += [*_interrupted(inputs), *moves.warnings, *inputs.options.strangers(known)]
     return Plan(
         owner=inputs.document.owner,
         lineage=inputs.document.lineage,

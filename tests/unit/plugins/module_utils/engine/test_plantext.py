@@ -64,6 +64,8 @@ def test_results_that_went_wrong_alike_share_a_line() -> None:
 
 def test_of_what_a_program_said_the_end_is_shown() -> None:
     plan = plan_of({"now": [{"name": "a"}]})
-    said = "it is failed: exited with code 1; its last output: Traceback (most recent call last):\n  ...\nKeyError: 'URL'"
+    said = (
+        "it is failed: exited with code 1; its last output: Traceback (most recent call last):\n  ...\nKeyError: 'URL'"
+    )
     text = plan_text(replace(plan, changes=tuple(replace(one, reason=said) for one in plan.changes)))
     assert "its last output: Traceback (most recent call last): ... KeyError: 'URL'\n" in text
