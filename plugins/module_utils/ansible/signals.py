@@ -1,10 +1,11 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notice that nobody wants the result any more: a signal, or the death of those who started us.
+"""Notice that nobody wants the result any more: a signal, the death of those who started us, or a connection that was cut.
 
 Ctrl-C ends ansible-playbook in 0.1 s while the module runs on with one SIGINT; a SIGKILL of ansible-playbook tells the module nothing
-at all. Both must end in the same way: nothing new starts, what is in flight is recorded, the lease is given back.
+at all, and neither does the end of an SSH connection, after which the shell above the module lives on. All must end in the same way:
+nothing new starts, what is in flight is recorded, the lease is given back.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from ..engine.interrupt import Stop
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PROGRAMS = ("ansible", "ansible-playbook", "ansible-runner", "ansible-pull", "ansible-console")
 _WAIT_SECONDS = 3600.0
+_OUTPUT = 1  # where a module answers
 
 
 def watch(stop: Stop) -> None:
-    """Turn signals and the death of our ancestors into a request to stop. Call from the main thread."""
+    """Turn signals, the death of our ancestors and an output that nobody reads into a request to stop. Call from the main thread."""
 
     def handler(number: int, frame: FrameType | None) -> None:
         ask = stop.note if number == signal.SIGHUP else stop.request  # a terminal that closes insists on nothing
@@ -33,8 +35,7 @@ def watch(stop: Stop) -> None:
     for number in _SIGNALS:
         signal.signal(number, handler)
     handles = [handle for handle in map(_open, sorted(ancestors(os.getpid()))) if handle is not None]
-    if handles:
-        threading.Thread(target=_wait, args=(handles, stop), name="ancestors", daemon=True).start()
+    threading.Thread(target=_wait, args=(handles, stop), name="ancestors", daemon=True).start()
 
 
 def ancestors(pid: int, proc: Path = Path("/proc")) -> set[int]:
@@ -77,6 +78,11 @@ def _wait(handles: list[int], stop: Stop) -> None:
     poll = select.poll()
     for handle in handles:
         poll.register(handle, select.POLLIN)
-    while not poll.poll(_WAIT_SECONDS * 1000):
+    # Errors and hang-ups are told unasked (poll(2)): of a pipe or socket whose other end was closed, never of a file (async tasks).
+    poll.register(_OUTPUT, 0)
+    while not (found := poll.poll(_WAIT_SECONDS * 1000)):
         pass
-    stop.note("the process that started this task is gone")
+    if all(handle == _OUTPUT for handle, _unused in found):
+        stop.note("the connection to the controller was cut")
+    else:
+        stop.note("the process that started this task is gone")

@@ -97,5 +97,25 @@ def test_the_death_of_the_parent_is_noticed(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "watching\n"
         process.kill()
-    wait_for(said.exists, "the orphan to notice")
+        wait_for(said.exists, "the orphan to notice")
     assert wait_for(said.read_text, "its words") == "the process that started this task is gone False"
+
+
+def test_an_output_that_nobody_reads_any_more_is_noticed(tmp_path: Path) -> None:
+    """What the end of an SSH connection looks like: the parent lives on, and the other end of the pipe is closed."""
+    said = tmp_path / "said"
+    with subprocess.Popen([sys.executable, "-c", CHILD, str(said)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "watching\n"
+        process.stdout.close()
+        process.wait(30)
+    assert said.read_text() == "the connection to the controller was cut False"
+
+
+def test_an_output_into_a_file_is_never_cut(tmp_path: Path) -> None:
+    """So runs an asynchronous task."""
+    said = tmp_path / "said"
+    child = CHILD.replace("monotonic() + 20", "monotonic() + 0.3")
+    with open(tmp_path / "out", "wb") as out:
+        subprocess.run([sys.executable, "-c", child, str(said)], stdout=out, check=True)
+    assert said.read_text() == " False"
