@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demonstration: a small CI fleet is planned, converged, broken, healed, changed, pruned and destroyed, all for real.
+"""The demonstration: a small CI fleet is planned, converged, visited, broken, healed, changed, pruned and destroyed, all for real.
 
 Each step runs the command that it shows, with the collection's own playbooks and the inventory of examples/ci.
 """
@@ -49,8 +49,8 @@ class Demo:
             "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         }
         (directory / "ansible.cfg").write_text("[defaults]\n")  # the user's own settings stay out of it
-        for name in ("inventory.yml", "ci.py"):
-            shutil.copy(EXAMPLE / name, directory / name)
+        for file in (*(EXAMPLE / name for name in ("inventory.yml", "ci.py", "ci.hodei.yml")), HERE / "inside.yml"):
+            shutil.copy(file, directory / file.name)
         text = self.inventory.read_text().replace("queue_port: 18723", f"queue_port: {self.port}")
         self.inventory.write_text(text.replace("hodei_owner: ci-demo", self.head()))
 
@@ -65,12 +65,12 @@ class Demo:
         if text:
             print(f"   {text}", flush=True)
 
-    def play(self, name: str, *options: str) -> str:
+    def play(self, name: str, *options: str, inventory: str = "inventory.yml") -> str:
         """Run a playbook of the collection, show its command, what it says and how long it took."""
         playbook = name if name.endswith(".yml") else f"hodei.workers.{name}"
-        print(f"   $ ansible-playbook -i inventory.yml {' '.join([playbook, *options])}", flush=True)
+        print(f"   $ ansible-playbook -i {inventory} {' '.join([playbook, *options])}", flush=True)
         started = time.monotonic()
-        output = self.run(playbook, *options)
+        output = self.run(playbook, *options, inventory=inventory)
         for line in worth_reading(output):
             if line not in self.told:
                 print(f"     {line}")
@@ -81,9 +81,9 @@ class Demo:
         print(f"     ({counts}, {time.monotonic() - started:.1f} s)", flush=True)
         return output
 
-    def run(self, playbook: str, *options: str) -> str:
+    def run(self, playbook: str, *options: str, inventory: str = "inventory.yml") -> str:
         """Run ansible-playbook and return what it printed; the demonstration ends when it fails."""
-        command = ["ansible-playbook", "-i", str(self.inventory), playbook, *options]
+        command = ["ansible-playbook", "-i", str(self.directory / inventory), playbook, *options]
         ended = subprocess.run(command, cwd=self.directory, env=self.env, capture_output=True, text=True, check=False)
         if ended.returncode != 0:
             stop(f"this failed: {' '.join(command)}\n{ended.stdout}{ended.stderr}")
@@ -151,6 +151,9 @@ def story(demo: Demo) -> None:
     if "changed=0" not in demo.play("converge"):
         stop("a second converge should change nothing")
 
+    demo.say("Run a playbook inside the runners: workers are hosts, and ordinary modules work in them.")
+    demo.play("inside.yml", inventory="ci.hodei.yml")
+
     victim = call(demo.workers()["worker.runner[1]"]["ports"]["http"], "/healthz")["pid"]
     demo.say("A bad day: somebody kills a runner.", f"$ kill -9 {victim}     # worker.runner[1]")
     os.kill(victim, signal.SIGKILL)
@@ -193,7 +196,7 @@ def call(port: int, path: str, body: Any = None) -> Any:
 def worth_reading(output: str) -> list[str]:
     """Leave out what Ansible prints around the interesting part."""
     noise = ("PLAY", "TASK", "ok:", "changed:", "localhost ", "included:")
-    kept = [line.rstrip() for line in output.splitlines() if not line.startswith(noise)]
+    kept = [line.rstrip() for line in output.splitlines() if not line.startswith(noise) and " : ok=" not in line]
     text = re.sub(r"\n{2,}", "\n", "\n".join(kept)).strip("\n")
     said = re.search(r'"msg": (".*?"|\[.*?\])', output, re.DOTALL)
     if said is not None:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench`: measures against the targets, medians of at least five runs, and writes bench/results.{md,json}.
 
-`make bench BENCH="--runs 7 --only tasks"`: tasks (1,000 workers three ways), engine (10,000 in process), single (one worker).
+`make bench BENCH="--runs 7 --only tasks"`: tasks (1,000 workers three ways), engine (10,000 in process), single (one worker),
+inventory (1,000 hosts).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple, cast
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import in_process
+import inventory
 from ansible_run import HERE, Bed
 
 ROOT = HERE.parent.parent
@@ -169,6 +171,19 @@ def engine(runs: int) -> list[Row]:
     return rows
 
 
+def hosts(bed: Bed, runs: int) -> list[Row]:
+    """Measure the inventory plugin: 1,000 workers as hosts."""
+    counted = bed.directory / "hosts.json"
+    counted.write_text(json.dumps({"workers": [{"name": "sleeper", "count": COUNT, "command": SLEEP}]}))
+    bed.run("create", {"document": str(counted)})
+    listing = bed.directory / "bench.hodei.yml"
+    place = {"path": str(bed.directory / "state" / "bench")}
+    listing.write_text(json.dumps({"plugin": "hodei.workers.workers", "owner": "bench", "backend": place}))
+    seconds = [inventory.measure(listing, COUNT) for _unused in range(runs)]
+    bed.run("destroy", {"document": str(counted)})
+    return [row("inventory plugin: 1,000 workers as hosts, loading it included", seconds, "s", 1.0)]
+
+
 def repeat(runs: int, measure: Callable[[], float]) -> float:
     """Return the median of repeated measurements."""
     return statistics.median(measure() for _unused in range(runs))
@@ -195,7 +210,7 @@ def main() -> int:
     """Measure, print, and write bench/results.md and bench/results.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["tasks", "engine", "single"])
+    parser.add_argument("--only", choices=["tasks", "engine", "single", "inventory"])
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hodei-bench-") as directory:
@@ -204,6 +219,8 @@ def main() -> int:
             rows += engine(options.runs)
         if options.only in (None, "single"):
             rows += single(bed, options.runs)
+        if options.only in (None, "inventory"):
+            rows += hosts(bed, options.runs)
         if options.only in (None, "tasks"):
             rows += tasks(bed, options.runs)
     text = f"Measured {machine()}; medians of {options.runs} runs.\n\n{table(rows)}"

@@ -52,7 +52,7 @@ def list_fleet(payload: str, environ: Mapping[str, str]) -> Listed:
         held = {
             address: found
             for address, one in holdings(session.state, seen.world).items()
-            if (found := _host(address, one, seen.world.provider_of, seen.world.unseen)) is not None
+            if (found := host_variables(address, one, seen.world.provider_of, seen.world.unseen)) is not None
         }
         kinds = {name: config["type"] for name, config in document.providers.items()}
         return Listed(
@@ -87,7 +87,7 @@ def _backend(backend: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     return {**backend, "path": str(directory)}
 
 
-def _host(
+def host_variables(
     address: Address,
     held: Holding,
     provider_of: Mapping[tuple[Address, int], str],

@@ -16,7 +16,7 @@ from ..model.configs import read_providers
 from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.ports import ExecRequest, ExecResult, Observation, Provider, Target
 from ..model.quantities import parse_duration
-from ..providers.registry import config_schemas
+from ..providers.registry import ConfigSchemas
 from .session import make_provider, read_payload, read_settings, state_directory
 
 #: Options that say where the fleet is, as the modules take them.
@@ -40,7 +40,7 @@ class ReachedWorker:
         payload = read_payload({name: self._options.get(name) for name in PLACE})
         settings = read_settings(payload, self._environ)
         directory = state_directory(payload, settings)
-        configs, problems = read_providers(payload.providers, config_schemas())
+        configs, problems = read_providers(payload.providers, ConfigSchemas())
         if problems:
             raise InvalidDocument(problems)
         wanted = [self._provider_name] if self._provider_name in configs else list(configs)
