@@ -84,3 +84,23 @@ def test_no_token_is_in_state_plan_or_argv(example: Example) -> None:
     for secret in ("glrt-of-the-stand-in", "any-token-will-do", "any-api-token-will-do"):
         assert all(secret not in text for text in texts)
         assert secret.encode() not in (example.home / "state.db").read_bytes()
+
+
+@pytest.mark.parametrize("example", ["gitlab-runner"], indirect=True)
+def test_a_changed_configuration_reaches_the_runner_in_mid_job(example: Example) -> None:
+    """It is written in place and read again; neither the runner nor its job is disturbed."""
+    go = example.place / "go"
+    example.queue("long", f"while ! test -e {go}; do sleep 0.1; done")
+    runner = example.until_job("long", "running")["runner"]
+    before = example.runners()
+    example.extra["gitlab_check_interval"] = 2
+    assert example.play("converge").changed == 1
+    assert example.runners() == before
+    address = runner.replace("-", "[") + "]"
+
+    def loaded() -> bool:
+        return bool(example.one("worker_logs", address=address)["log"].count("Configuration loaded") == 2)
+
+    wait_for(loaded, "the runner to read its configuration again")
+    go.touch()
+    example.until_job("long", "success")
