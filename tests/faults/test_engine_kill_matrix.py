@@ -22,9 +22,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.engine.importing import Import
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.holder import this_process
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.verify import verify
-from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address, parse_address
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.tests.support.fleets import LINEAGE, Fleet, document
@@ -127,6 +128,19 @@ MOVED = (
     {"from": "locked", "to": "kept"},
 )
 
+IMPORTED = "[{name: a}, {name: b, count: 2}, {name: c, provider: attic}, {name: d, lifecycle: {prevent_destroy: true}}]"
+IMPORTS = tuple(
+    Import(parse_address(address), f"i-{number}", f"imports[{number - 1}]")
+    for number, address in enumerate(("a", "b[0]", "b[1]", "c", "d"), 1)
+)
+
+
+def _all_released(fleet: Fleet) -> None:
+    report = fleet.converge(document(IMPORTED, providers=PROVIDERS), state="forgotten", targets=("*",))
+    assert not report.failed
+    assert fleet.cloud.objects() == []
+
+
 SCENARIOS = {
     "create": Scenario(after=AFTER),
     "converge": Scenario(BEFORE, AFTER, _bad_night, never_without=("api", "db", "keeper")),
@@ -139,6 +153,7 @@ SCENARIOS = {
     ),
     "move": Scenario(MOVED_BEFORE, MOVED_AFTER, moved=MOVED),
     "move after state was lost": Scenario(MOVED_BEFORE, MOVED_AFTER, lambda fleet: fleet.lose_state(), moved=MOVED),
+    "import": Scenario(IMPORTED, IMPORTED, _all_released, options={"imports": IMPORTS}),
     "destroy": Scenario(BEFORE.replace("prevent_destroy: true", "prevent_destroy: false"), options={"destroy": True}),
 }
 
@@ -166,7 +181,7 @@ def run(scenario: Scenario, directory: Path) -> None:
     wanted = scenario.wanted
     report = fleet.converge(wanted, holder=str(this_process()), lease_timeout=0.0, **scenario.options)
     assert not report.failed, [one.reason for one in report.results]
-    again = fleet.preview(wanted, **scenario.options)
+    again = fleet.preview(wanted, **{name: one for name, one in scenario.options.items() if name != "imports"})
     assert not again.plan.pending, again.plan.pending
     fleet.store.close()
 
@@ -223,6 +238,7 @@ def nothing_is_made_anew(scenario: Scenario, directory: Path) -> None:
     """What moves and need not be replaced is the object that it was before."""
     log = Cloud(directory / "cloud.json").log()
     touched = {entry["address"] for entry in log if entry["verb"] in ("create", "delete")}
+    assert "imports" not in scenario.options or touched == set()
     assert not scenario.moved or touched <= {
         "worker.making",
         "worker.made",

@@ -28,6 +28,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Activity,
     Capacity,
+    Comparison,
     CreateRequest,
     Draining,
     DrainRequest,
@@ -361,10 +362,32 @@ class ModelProvider:
         error = HodeiError(Kind.TIMEOUT, f"it is {state.value} after 30 s")
         return Outcome(seen.address, seen.generation, replace(seen, state=state), error)
 
+    def compare(self, requests: Sequence[CreateRequest]) -> Sequence[Comparison]:
+        return [self._compare(request) for request in requests]
+
+    def _compare(self, request: CreateRequest) -> Comparison:
+        with self.cloud.change() as data:
+            ours = next((one for one in data["objects"].values() if one["external_id"] == request.native_id), None)
+            found = ours or data.get("released", {}).get(request.native_id)
+        if found is None:
+            return Comparison(request.native_id, problem=HodeiError(Kind.NOT_FOUND, f"there is no {request.native_id}"))
+        drift = {
+            name: found["spec"].get(name) for name in request.spec if found["spec"].get(name) != request.spec[name]
+        }
+        return Comparison(request.native_id, parse_address(ours["address"]) if ours else None, drift)
+
     def _create(self, request: CreateRequest) -> Outcome:
         name = self._name(request.address, request.generation)
         with self.cloud.change() as data:
             there = data["objects"].get(name)
+            wild = data.get("released", {}).pop(request.native_id, None)
+            if there is None and request.native_id:
+                if wild is None:
+                    error = HodeiError(Kind.NOT_FOUND, f"there is no {request.native_id}")
+                    return Outcome(request.address, request.generation, error=error)
+                there = {**self._born(request, name, wild["sequence"]), "spec": wild["spec"], "state": wild["state"]}
+                data["objects"][name] = there
+                self._note(data, "import", there, request.operation)
             if there is not None and there["digest"] != request.digest:
                 error = HodeiError(Kind.CONFLICT, f"there is another {name}")
                 return Outcome(request.address, request.generation, error=error)

@@ -38,7 +38,7 @@ def run_worker(module: AnsibleModule) -> dict[str, Any]:
                 Kind.VALIDATION, "the task names no worker", hint="Give `name` and its fields, or `workers`."
             )
         options = Options(state=params["state"], **_selection(params))
-        report = _run(module, session, options, "worker")
+        report = converge_or_preview(module, session, options, "worker")
         result = report_result(report, diff=module._diff)
         result["workers"] = _workers(report)
         return result
@@ -58,7 +58,7 @@ def run_fleet(module: AnsibleModule) -> dict[str, Any]:
             )
         saved = _saved(params, session)
         options = Options(destroy=destroy, **_selection(params), **_pruning(params))
-        report = _run(module, session, options, "destroy" if destroy else "converge", saved)
+        report = converge_or_preview(module, session, options, "destroy" if destroy else "converge", saved)
         return report_result(report, diff=module._diff)
 
 
@@ -72,7 +72,7 @@ def run_forget(module: AnsibleModule) -> dict[str, Any]:
             hint="Name the workers in `targets`; ['*'] means all of them.",
         )
     with open_session(params, write=not module.check_mode) as session:
-        report = _run(module, session, Options(state="forgotten", **_selection(params)), "forget")
+        report = converge_or_preview(module, session, Options(state="forgotten", **_selection(params)), "forget")
         return report_result(report, diff=module._diff)
 
 
@@ -105,11 +105,17 @@ def run_plan(module: AnsibleModule) -> dict[str, Any]:
         return result
 
 
-def _run(
-    module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None = None
+def converge_or_preview(
+    module: AnsibleModule,
+    session: Session,
+    options: Options,
+    kind: str,
+    saved: SavedPlan | None = None,
+    **more: Any,
 ) -> Report:
+    """Do a run, or only plan it in check mode; ``more`` are fields of its Request."""
     if module.check_mode:
-        report = _preview(module, session, options, kind, saved)
+        report = _preview(module, session, options, kind, saved, **more)
         if report.plan.problems:
             raise InvalidDocument(report.plan.problems)
         if module.params.get("fail_on"):
@@ -121,19 +127,23 @@ def _run(
     signals.watch(stop)
     tools = Tools(new_id=new_id, stop=stop, on_wait=module.warn)
     ports = replace(_ports(session), listener=_listener(session))
-    report = converge(_request(module, session, options, kind, saved), ports, tools)
+    report = converge(_request(module, session, options, kind, saved, **more), ports, tools)
     _warn(module, session, report)
     return report
 
 
-def _preview(module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None) -> Report:
-    request = _request(module, session, options, kind, saved)
+def _preview(
+    module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None, **more: Any
+) -> Report:
+    request = _request(module, session, options, kind, saved, **more)
     report = preview(request, _ports(session), Tools(new_id=new_id), session.state)
     _warn(module, session, report)
     return report
 
 
-def _request(module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None) -> Request:
+def _request(
+    module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None, **more: Any
+) -> Request:
     params = module.params
     return Request(
         document=session.document,
@@ -147,6 +157,7 @@ def _request(module: AnsibleModule, session: Session, options: Options, kind: st
         parallel=params.get("parallel") or 64,
         interrupt_grace=seconds(params, "interrupt_grace", 10.0),
         **lease_settings(params),
+        **more,
     )
 
 

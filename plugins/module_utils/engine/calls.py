@@ -35,6 +35,8 @@ class Caller:
         """Do one verb to the objects of many steps, yielding each outcome as it becomes final."""
         if verb == "create":
             outcomes = provider.create(self._requests(steps, op_ids))
+        elif verb == "import":
+            outcomes = provider.create([self._import(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)])
         elif verb == "update":
             outcomes = provider.update(self._requests(steps, op_ids))
         elif verb == "move":
@@ -81,6 +83,11 @@ class Caller:
         seen = self._seen(step)
         ignored = instance.lifecycle.ignore_changes
         return tuple(path for path in sorted(seen.drift) if not covered(path, ignored)) if seen else ()
+
+    def _import(self, step: Step, op_id: str) -> CreateRequest:
+        """Ask for a running object to become ours, with the digest of what it is."""
+        change = step.change
+        return replace(self._request(step, op_id), native_id=change.external_id, digest=change.digest)
 
     def _move(self, step: Step, op_id: str) -> CreateRequest:
         """Ask for another address and nothing else: what the object is made of, wants to be and is protected from stays."""

@@ -86,17 +86,21 @@ def _run(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, repo
 
 
 def _plan(request: Request, ports: Ports, seen: Survey, state: State, now: float) -> Plan:
-    plan = make_plan(
-        Inputs(
-            document=request.document,
-            state=state,
-            world=seen.world,
-            columns=seen.columns,
-            key_id=request.key_id,
-            now=now,
-            options=request.saved.options if request.saved else request.options,
-        )
+    inputs = Inputs(
+        document=request.document,
+        state=state,
+        world=seen.world,
+        columns=seen.columns,
+        key_id=request.key_id,
+        now=now,
+        options=request.saved.options if request.saved else request.options,
     )
+    if request.imports:
+        from .importing import plan_imports
+
+        plan = plan_imports(inputs, request.imports, ports.providers, accept=request.accept_differences)
+        return replace(plan, warnings=(*plan.warnings, *seen.warnings))
+    plan = make_plan(inputs)
     problems = list(plan.problems)
     making = {c.address for c in plan.changes if c.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)}
     for name, provider in ports.providers.items():

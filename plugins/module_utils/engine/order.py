@@ -14,7 +14,7 @@ from ..model.records import Resource
 from ..model.worker import Instance
 
 _TEARDOWN = frozenset((Action.DELETE, Action.STOP, Action.PAUSE))
-_UNORDERED = frozenset((Action.NOOP, Action.FORGET, Action.ADOPT, Action.MOVE, Action.RELEASE))
+_UNORDERED = frozenset((Action.NOOP, Action.FORGET, Action.ADOPT, Action.MOVE, Action.RELEASE, Action.IMPORT))
 
 Addresses = tuple[Address, ...]
 

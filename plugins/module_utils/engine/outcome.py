@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,7 +52,7 @@ def checked(step: Step, outcome: Outcome) -> HodeiError | None:
         if step.verb in ("delete", "release") and error.kind is Kind.NOT_FOUND:
             return None
         return _stale(step, error) if error.kind is Kind.CONFLICT and not error.hint else error
-    if step.verb not in ("create", "update", "move"):
+    if step.verb not in ("create", "update", "move", "import"):
         return None
     if seen is None:
         return _broken(step, "returned nothing for it")
@@ -107,6 +108,8 @@ def _effect(step: Step, seen: Observation | None, error: HodeiError | None, befo
         return (), ()
     if step.verb == "create":
         return _created(step, instance, seen, error, now)
+    if step.verb == "import":
+        return ((_imported(step, instance, seen, now),) if seen is not None else ()), ()
     if error is not None:
         return (), ()
     if step.verb == "move":
@@ -125,6 +128,18 @@ def _created(step: Step, instance: Instance, seen: Observation | None, error: Ho
         return (replace(fresh, deposed=failed, tainted=failed),), ()
     old = step.change.old_generation
     return (replace(fresh, tainted=error is not None),), ((old,) if old else ())
+
+
+def _imported(step: Step, instance: Instance, seen: Observation, now: float) -> Resource:
+    """Remember what was found, not what was wished for, so that the next plan says what differs."""
+    found = json.loads(json.dumps(instance.recorded))
+    for field in step.change.fields:
+        *way, last = field.path.split(".")
+        place = found
+        for name in way:
+            place = place.setdefault(name, {})
+        place[last] = field.before
+    return replace(_fresh(step, instance, seen, now), spec=found)
 
 
 def _fresh(step: Step, instance: Instance, seen: Observation | None, now: float) -> Resource:

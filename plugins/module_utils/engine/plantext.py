@@ -35,6 +35,7 @@ SIGNS = {
     Action.DELETE: "-",
     Action.RELEASE: "<-",
     Action.MOVE: "=>",
+    Action.IMPORT: "<=",
     Action.ADOPT: "@",
     Action.FORGET: "x",
 }

@@ -21,6 +21,7 @@ from .survey import Survey
 
 if TYPE_CHECKING:  # a run that changes nothing needs neither
     from .apply import Result
+    from .importing import Import
     from .savedplan import SavedPlan
 
 
@@ -40,6 +41,7 @@ class Request:
 
     ``holder`` identifies this process in the lease, ``actor`` is who claims to run it. Times are seconds. ``saved`` is a plan to
     apply exactly instead of a fresh one. ``fail_on`` names findings (``findings.py``) that stop the run before its first change.
+    ``imports`` are running objects to take over instead of converging.
     """
 
     document: Document
@@ -49,6 +51,8 @@ class Request:
     holder: str = ""
     actor: str = ""
     saved: SavedPlan | None = None
+    imports: tuple[Import, ...] = ()
+    accept_differences: bool = False
     fail_on: tuple[str, ...] = ()
     lease_ttl: float = 30.0
     lease_timeout: float = 60.0

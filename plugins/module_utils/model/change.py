@@ -29,6 +29,7 @@ class Action(str, Enum):
     RESTART = "restart"
     DELETE = "delete"
     RELEASE = "release"
+    IMPORT = "import"
     MOVE = "move"
     ADOPT = "adopt"
     FORGET = "forget"

@@ -177,7 +177,9 @@ class CreateRequest:
     in ``drifted``, which are put right; ``adopt_from`` names the foreign lineage that the object may carry and
     loses. ``moved_from`` is the address that the object of this generation carries up to now: it gets ``address``
     and its new labels in one step and is not touched otherwise; one that has it already is done, and another
-    object there is a conflict. For both, ``spec`` is empty and what the object is made of stays. Else ``spec`` has
+    object there is a conflict. For these two, ``spec`` is empty and what the object is made of stays. For ``create``,
+    ``native_id`` names a running object that belongs to nobody, as ``compare`` returned it: that one becomes ours instead
+    of a new one, and goes on untouched. ``spec`` has
     the schema's defaults merged in and holds ``env`` in plain text.
     """
 
@@ -195,6 +197,7 @@ class CreateRequest:
     etag: str = ""
     adopt_from: str = ""
     moved_from: Address | None = None
+    native_id: str = ""
     drifted: tuple[str, ...] = ()
 
 
@@ -299,6 +302,21 @@ class Capacity:
     workers: int = 0
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What a native object is that a request names by ``native_id``.
+
+    ``native_id`` names it for good, even where the id may be given out again; ``address`` is set when it is an object of ours
+    already. ``drift`` is what of it differs from the request or cannot be verified, as in an Observation. ``problem`` says why
+    it cannot be ours.
+    """
+
+    native_id: str
+    address: Address | None = None
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    problem: HodeiError | None = None
+
+
 class Provider(Protocol):
     """Runs workers. One instance serves one configured provider of one owner, from several threads."""
 
@@ -372,6 +390,17 @@ class Examinable(Protocol):
 
     def examine(self) -> Sequence[Finding]:
         """Look closer than a fingerprint does, without side effects; a finding without an area is about the provider itself."""
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """What a provider may have beyond its port, if running objects can become its own; it then takes requests with a ``native_id``."""
+
+    def compare(self, requests: Sequence[CreateRequest]) -> Sequence[Comparison]:
+        """Look at native objects that may become ours, in the order of the requests; changes nothing.
+
+        Here ``spec`` holds only what the document says, so that defaults need not be verified.
+        """
 
 
 class StateStore(Protocol):

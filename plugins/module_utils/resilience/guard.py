@@ -14,9 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from ..model.address import Address
-from ..model.errors import HodeiError, Problem
+from ..model.errors import HodeiError, Kind, Problem
 from ..model.ports import (
+    Adopting,
     Capacity,
+    Comparison,
     CreateRequest,
     DrainRequest,
     Examinable,
@@ -174,6 +176,13 @@ class Resilient:
             if self._creates is not None:
                 self._creates.acquire(len(part))
             yield from self._bulk(self._provider.create, part, idempotent=True)
+
+    def compare(self, requests: Sequence[CreateRequest]) -> Sequence[Comparison]:
+        """Look at native objects that may become ours, where the provider knows how to. Raises HodeiError(compatibility)."""
+        provider = self._provider
+        if not isinstance(provider, Adopting):
+            raise HodeiError(Kind.COMPATIBILITY, "this provider cannot take over what runs already")
+        return self._once(lambda: provider.compare(requests))
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
         """Bring living objects up to date."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...model.errors import HodeiError, Kind, Problem
 from ...model.ports import (
     Capacity,
+    Comparison,
     CreateRequest,
     DrainRequest,
     ExecRequest,
@@ -210,9 +211,15 @@ class ProcessProvider:
 
     def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Make workers, yielding each as soon as it is known to be well or not."""
-        items = [mapping.draft(request, self._settings, self._environ) for request in requests]
+        items = [self._item(request) for request in requests]
         patience = max((_start_patience(item["spec"]) for item in items), default=0.0)
         return self._bulk("create", requests, items, patience)
+
+    def compare(self, requests: Sequence[CreateRequest]) -> Sequence[Comparison]:
+        """Look at processes that may become workers."""
+        from .adoption import compare
+
+        return [compare(request, self._settings, self.directory, self._environ) for request in requests]
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Bring workers up to date that go on living."""
@@ -230,6 +237,16 @@ class ProcessProvider:
         ]
         patience = max((_reload_patience(request.spec) for request in requests), default=0.0)
         return self._bulk("update", requests, items, patience)
+
+    def _item(self, request: CreateRequest) -> dict[str, Any]:
+        """Return the wire form of a worker to make, or of a process to take over."""
+        item = mapping.draft(request, self._settings, self._environ)
+        if not request.native_id:
+            return item
+        from .adoption import read_native_id
+
+        pid, started = read_native_id(request.native_id)
+        return {**item, "native": {"pid": pid, "started": started}}
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         """Do a verb to many workers at the same time."""

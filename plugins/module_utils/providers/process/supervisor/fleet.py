@@ -17,7 +17,7 @@ from . import drain, procfs
 from . import record as states
 from .changing import change_files, clear_unfinished, keep, unpacked
 from .delivery import kept_name
-from .dirs import exists, remove_file
+from .dirs import exists, make_owned, remove_file
 from .drift import Drift
 from .exchange import Exchange
 from .failpoint import reach
@@ -25,6 +25,7 @@ from .record import TTL, NotBegunError, Record, create, read_all, record_id, rep
 from .removal import remove_tree
 from .renaming import finish, rename
 from .run import memory_reason
+from .tree import marker_of
 from .wire import WORKERS_DIR, RefusedError
 from .worker import Worker
 from .world import World, disk_problem
@@ -98,8 +99,10 @@ class Fleet:
         """
         worker = self.workers.get(record_id(draft["name"], draft["key"], draft["generation"]))
         if worker is None:
-            worker = self._admit(draft)
-            if draft["intent"] == states.STOPPED:
+            worker = self._admit(draft) if "native" not in draft else self._take_in(draft)
+            if "native" in draft:
+                worker.take_over()
+            elif draft["intent"] == states.STOPPED:
                 await worker.stop(0.0)
             else:
                 worker.begin()
@@ -136,6 +139,45 @@ class Fleet:
             raise disk_problem(error, world.directories.path) from error
         worker = self.workers[name] = Worker(record, world)
         worker.tell("created", draft["operation"])
+        return worker
+
+    def _take_in(self, draft: Mapping[str, Any]) -> Worker:
+        """Write the first record of a worker that runs already. Raises RefusedError when it does not, or is one of ours."""
+        reach("admit")
+        world = self._world
+        wanted = {key: value for key, value in draft.items() if key != "native"}
+        pid, started = draft["native"]["pid"], draft["native"]["started"]
+        if any((other.record.pid, other.record.started) == (pid, started) for other in self.workers.values()):
+            raise RefusedError("conflict", f"process {pid} is a worker of this fleet already", "Look again.")
+        if not procfs.alive(pid, started):
+            raise RefusedError("not_found", f"process {pid} has ended meanwhile", "Look again.")
+        name = record_id(draft["name"], draft["key"], draft["generation"])
+        # One that was released keeps its mark, and by that its children are known.
+        mark = marker_of(procfs.environment(pid)).partition(".")[0]
+        token = mark if mark and mark not in world.families else secrets.token_hex(8)
+        place = self._free_place(name, token)
+        os.close(make_owned(place, world.directories.workers, os.geteuid(), os.getegid()))
+        record = Record(
+            **wanted,
+            id=name,
+            token=token,
+            boot=world.boot,
+            created_at=world.now(),
+            ports={port["name"]: port["host"] for port in draft["spec"]["ports"]},
+            home=os.path.join(world.directories.path, WORKERS_DIR, place),
+            state=states.STARTING if draft["spec"]["health"] else states.RUNNING,
+            pid=pid,
+            started=started,
+            started_at=world.now() - procfs.boottime() + started / os.sysconf("SC_CLK_TCK"),
+            ttl_from=procfs.boottime(),
+        )
+        try:
+            create(record, world.directories.records)
+        except OSError as error:
+            raise disk_problem(error, world.directories.path) from error
+        world.ports.hold(name, record.spec["ports"], record.ports)
+        worker = self.workers[name] = Worker(record, world)
+        worker.tell("imported", f"pid {pid}")
         return worker
 
     def _free_place(self, name: str, token: str) -> str:

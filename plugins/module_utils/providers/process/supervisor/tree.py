@@ -88,6 +88,9 @@ def _led_by(process: Process, processes: Mapping[int, Process], leaders: Mapping
 
     A process id is not given out again while a session of that id lives, so only a leader that runs can be another.
     """
+    own = leaders.get(process.pid)
+    if own is not None and own.started == process.started:
+        return own.token  # one that was taken over need not lead a session
     leader = leaders.get(process.session)
     if leader is None:
         return ""
