@@ -15,7 +15,8 @@ description:
   - The provider is reached from the controller. Workers that are processes of another machine cannot be reached this way.
 notes:
   - Temporary files lie below the worker's own directory, unless C(remote_tmp) says otherwise.
-  - C(become) is refused. Set O(remote_user) where the supervisor may start processes of another user.
+  - C(become) is refused.
+  - C(remote_user) and C(ansible_user) are not read, since inventories set them for hosts of SSH.
 extends_documentation_fragment:
   - connection_pipelining
 options:
@@ -67,20 +68,11 @@ options:
       - name: hodei_generation
   remote_user:
     description:
-      - As whom to run. The worker's own user when left out.
+      - As whom to run, where the fleet belongs to root. The worker's own user when left out.
+      - Others than that one and root may not enter the directory of a worker.
     type: str
     vars:
-      - name: ansible_user
-      - name: ansible_hodei_user
-    ini:
-      - section: defaults
-        key: remote_user
-    env:
-      - name: ANSIBLE_REMOTE_USER
-    cli:
-      - name: user
-    keyword:
-      - name: remote_user
+      - name: hodei_user
   timeout:
     description:
       - After which time a command and everything that it started is killed.
@@ -133,8 +125,8 @@ class Connection(ConnectionBase):
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         if self.become is not None:
             raise AnsibleError(
-                "become is not available inside a worker. Set become: false; to run as somebody else set `user` in the worker's "
-                "document, or ansible_user where the fleet belongs to root."
+                "become is not available inside a worker: set become: false. Tasks run as the user that the document gives the "
+                "worker; where the fleet belongs to root, hodei_user: root runs them as root."
             )
         if len(os.fsencode(cmd)) > _LONGEST:
             return self._exec_long(cmd, in_data)
@@ -154,10 +146,15 @@ class Connection(ConnectionBase):
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file out of the worker."""
         super().fetch_file(in_path, out_path)
-        with open(out_path, "wb") as target:
-            done = self._exec([_SH, "-c", 'exec cat < "$1"', "sh", in_path], stdout=target)
-        if done.exit_code != 0:
-            os.unlink(out_path)
+        whole = False
+        try:
+            with open(out_path, "wb") as target:
+                done = self._exec([_SH, "-c", 'exec cat < "$1"', "sh", in_path], stdout=target)
+            whole = done.exit_code == 0
+        finally:
+            if not whole:
+                os.unlink(out_path)
+        if not whole:
             raise AnsibleError(f"could not read {in_path} in {self._name}: {_text(done)}")
 
     def reset(self) -> None:

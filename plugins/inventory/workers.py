@@ -89,10 +89,10 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible import (
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # pylint: disable=unused-import
     gather,
     listing,
-    python_version,  # noqa: F401 pylint: disable=unused-import
+    python_version,  # noqa: F401
 )
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError

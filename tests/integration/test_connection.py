@@ -125,6 +125,17 @@ def test_a_bad_day(inside: Site) -> None:
     assert "worker.web[3]: there is no such worker" in gone["msg"]
 
 
+def test_whose_task_it_is(inside: Site) -> None:
+    """The worker's user: what an inventory says for SSH is not meant for workers; `hodei_user` is."""
+    mine, theirs = (
+        run(inside, raw("id -u"), vars=variables)[0]
+        for variables in ({"ansible_user": "deploy"}, {"hodei_user": "no-such-user"})
+    )
+    assert mine["stdout"].strip() == str(os.getuid())
+    assert theirs["failed"]
+    assert "no-such-user" in theirs["stderr"] + theirs["stdout"] + theirs["msg"]
+
+
 def test_a_host_written_by_hand(inside: Site) -> None:
     """Without the inventory plugin: an address, and the fleet's own variables."""
     (ping,) = by_hand(inside, "a")

@@ -31,20 +31,21 @@ def dial(directory: str, target: Target, port: str, timeout: float) -> socket.so
         raise HodeiError(
             Kind.CONFLICT, f"it is {state.value}", hint="A connection needs a running worker.", where=where
         )
+    causes = []
     for host in _HOSTS:
         try:
             stream = socket.create_connection((host, number), timeout)
         except OSError as error:
-            last = error
+            causes.append(f"{host}: {error.strerror or error}")
             continue
         stream.settimeout(None)
         return stream
     raise HodeiError(
         Kind.NETWORK,
-        f"nothing accepts connections on its port {port} ({number} on this machine): {last.strerror or last}",
+        f"nothing accepts connections on its port {port} ({number} on this machine): {', '.join(causes)}",
         hint="It may not have come up yet, or listen elsewhere than on the port that it was given: worker_logs tells.",
         where=where,
-    ) from last
+    )
 
 
 def _number(record: Record, port: str, where: str) -> int:
