@@ -95,6 +95,16 @@ options:
     default: []
 """
 
+    DRAIN = r"""
+options:
+  drain:
+    description:
+      - Let workers finish their work before anything stops them, as their C(lifecycle.drain) says.
+      - V(false) stops them in the middle of their work, for emergencies.
+    type: bool
+    default: true
+"""
+
     PRUNE = r"""
 options:
   prune:
@@ -147,6 +157,13 @@ options:
       - How long an interrupted run waits for what is in flight, to record it.
     type: str
     default: 10s
+  wait_for_drain:
+    description:
+      - Wait until workers that have to finish their work have done so.
+      - V(false) asks once. Whoever works then is V(waiting) in the results, which is no failure, and RV(overdue). What is to be done
+        with it is left to its provider, or to the next run where no provider can do it.
+    type: bool
+    default: true
 """
 
     ATTRIBUTES = r"""

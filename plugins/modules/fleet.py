@@ -50,6 +50,7 @@ extends_documentation_fragment:
   - hodei.workers.fleet.workers
   - hodei.workers.fleet.selection
   - hodei.workers.fleet.replace
+  - hodei.workers.fleet.drain
   - hodei.workers.fleet.prune
   - hodei.workers.fleet.run
   - hodei.workers.fleet.attributes
@@ -99,7 +100,8 @@ results:
       type: str
     status:
       description:
-        - V(done), V(failed), V(skipped) (never begun) or V(unrecorded) (begun, but how it ended is not known, the next run settles it).
+        - V(done), V(failed), V(skipped) (never begun), V(waiting) (for the worker to finish its work, see O(wait_for_drain)) or
+          V(unrecorded) (begun, but how it ended is not known, the next run settles it).
       type: str
     reason:
       description: Why it was done, or why it did not succeed.
@@ -135,6 +137,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import pytho
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.converging import run_fleet
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import (
+    DRAIN,
     FLEET,
     PRUNE,
     REPLACE,
@@ -152,6 +155,7 @@ def main() -> None:
         WORKERS,
         SELECTION,
         REPLACE,
+        DRAIN,
         PRUNE,
         RUN,
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},

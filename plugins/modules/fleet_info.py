@@ -76,6 +76,13 @@ overdue:
   returned: success
   type: list
   elements: dict
+draining:
+  description:
+    - Who finishes its work before it is stopped. Each with address, generation, C(since) (Unix seconds), C(told) (it takes no more work),
+      C(then) (what its provider does as soon as it is idle) and C(expiring) (its time to live is over).
+  returned: success
+  type: list
+  elements: dict
 foreign:
   description: Objects of this owner that belong to another lineage.
   returned: success

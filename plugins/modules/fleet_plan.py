@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - hodei.workers.fleet.workers
   - hodei.workers.fleet.selection
   - hodei.workers.fleet.replace
+  - hodei.workers.fleet.drain
   - hodei.workers.fleet.prune
   - hodei.workers.fleet.attributes
 """
@@ -142,6 +143,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import pytho
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.converging import run_plan
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import (
+    DRAIN,
     FLEET,
     PRUNE,
     REPLACE,
@@ -158,6 +160,7 @@ def main() -> None:
         WORKERS,
         SELECTION,
         REPLACE,
+        DRAIN,
         PRUNE,
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         path={"type": "path"},

@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - hodei.workers.fleet.workers
   - hodei.workers.fleet.selection
   - hodei.workers.fleet.replace
+  - hodei.workers.fleet.drain
   - hodei.workers.fleet.run
   - hodei.workers.fleet.attributes
   - hodei.workers.worker_document
@@ -94,7 +95,8 @@ results:
       type: str
     status:
       description:
-        - V(done), V(failed), V(skipped) (never begun) or V(unrecorded) (begun, but how it ended is not known, the next run settles it).
+        - V(done), V(failed), V(skipped) (never begun), V(waiting) (for the worker to finish its work, see O(wait_for_drain)) or
+          V(unrecorded) (begun, but how it ended is not known, the next run settles it).
       type: str
     reason:
       description: Why it was done, or why it did not succeed.
@@ -142,6 +144,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import pytho
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.converging import run_worker
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import (
+    DRAIN,
     FLEET,
     ONE_WORKER,
     REPLACE,
@@ -159,6 +162,7 @@ def main() -> None:
         WORKERS,
         SELECTION,
         REPLACE,
+        DRAIN,
         RUN,
         ONE_WORKER,
         state={

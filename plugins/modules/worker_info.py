@@ -79,6 +79,9 @@ workers:
     exit_code:
       description: How it ended last, negative for a signal.
       type: int
+    draining:
+      description: Since when it finishes its work before it is stopped, as M(hodei.workers.fleet_info) says it. Nothing when it does not.
+      type: dict
     events:
       description: What happened to it, oldest first.
       type: list

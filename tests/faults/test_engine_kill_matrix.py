@@ -67,6 +67,22 @@ AFTER = """
 """
 
 
+#: They are at work when the change comes: told or only asked, replaced in both orders, stopped, and gone.
+WORKING = """
+- {name: told, lifecycle: {drain: {signal: SIGQUIT, busy: {command: [busy]}, interval: 5ms}}}
+- {name: asked, lifecycle: {drain: {busy: {command: [busy]}, interval: 5ms}, replace: create_before_destroy}}
+- {name: stops, depends_on: [told], lifecycle: {drain: {busy: {command: [busy]}, interval: 5ms}}}
+- {name: gone, lifecycle: {drain: {busy: {command: [busy]}, interval: 5ms}}}
+- {name: keeper}
+"""
+FINISHED = """
+- {name: told, image: "app:2", lifecycle: {drain: {signal: SIGQUIT, busy: {command: [busy]}, interval: 5ms}}}
+- {name: asked, image: "app:2", lifecycle: {drain: {busy: {command: [busy]}, interval: 5ms}, replace: create_before_destroy}}
+- {name: stops, state: stopped, depends_on: [told], lifecycle: {drain: {busy: {command: [busy]}, interval: 5ms}}}
+- {name: keeper}
+"""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What was converged before, what happened since, and the run that is killed."""
@@ -87,6 +103,17 @@ class Scenario:
 def _bad_night(fleet: Fleet) -> None:
     fleet.cloud.alter("failed", state="failed", exit_code=1)
     fleet.cloud.remove("vanished")
+
+
+def _at_work(fleet: Fleet) -> None:
+    for one in fleet.cloud.objects():
+        if one["drain"]:
+            fleet.cloud.alter(one["address"], busy=2)
+
+
+def _at_work_and_forgotten(fleet: Fleet) -> None:
+    _at_work(fleet)
+    fleet.lose_state()
 
 
 def _amnesia(fleet: Fleet) -> None:
@@ -154,6 +181,11 @@ SCENARIOS = {
     "move": Scenario(MOVED_BEFORE, MOVED_AFTER, moved=MOVED),
     "move after state was lost": Scenario(MOVED_BEFORE, MOVED_AFTER, lambda fleet: fleet.lose_state(), moved=MOVED),
     "import": Scenario(IMPORTED, IMPORTED, _all_released, options={"imports": IMPORTS}),
+    "drain": Scenario(WORKING, FINISHED, _at_work, never_without=("asked", "keeper")),
+    "drain after state was lost": Scenario(
+        WORKING, FINISHED, _at_work_and_forgotten, never_without=("asked", "keeper")
+    ),
+    "drain and destroy": Scenario(WORKING, meanwhile=_at_work, options={"destroy": True}),
     "destroy": Scenario(BEFORE.replace("prevent_destroy: true", "prevent_destroy: false"), options={"destroy": True}),
 }
 
@@ -248,6 +280,12 @@ def nothing_is_made_anew(scenario: Scenario, directory: Path) -> None:
     }
 
 
+def nobody_stopped_at_work(directory: Path) -> None:
+    """A job that had begun has come to its end."""
+    log = Cloud(directory / "cloud.json").log()
+    assert not [one for one in log if one["verb"] in ("delete", "stop", "restart") and one["drain"] and one["busy"]]
+
+
 def never_without(scenario: Scenario, directory: Path) -> None:
     """Invariant 12: what is replaced by create_before_destroy is there at each edge, and what is protected anyway."""
     running = {one["address"] for one in Cloud(directory / "cloud.json").objects() if one["state"] == "running"}
@@ -267,14 +305,16 @@ def test_invariant_1_invariant_2_invariant_12_killed_at_every_failpoint(name: st
     template.mkdir()
     assert in_child(lambda: prepare(scenario, template)) == 0
     if scenario.options.get("destroy"):
-        scenario = Scenario(scenario.before, scenario.before, options=scenario.options)
+        scenario = Scenario(scenario.before, scenario.before, scenario.meanwhile, options=scenario.options)
     count = 0
     for count in kill_points(scenario, template, work):
         begun_before_done(work)
+        nobody_stopped_at_work(work)
         never_without(scenario, work)
         assert in_child(lambda: run(scenario, work)) == 0, f"converge after death {count} failed"
         settled(scenario, work)
         nothing_is_made_anew(scenario, work)
+        nobody_stopped_at_work(work)
     settled(scenario, work)
     _write_down(name, count)
     assert count > 10

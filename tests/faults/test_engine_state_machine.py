@@ -35,7 +35,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.engine.state.verify 
 from ansible_collections.hodei.workers.plugins.module_utils.model.change import Action
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
-from ansible_collections.hodei.workers.tests.support.drawn import NAMES, PROVIDERS, Workers, fleets, needed
+from ansible_collections.hodei.workers.tests.support.drawn import DRAINS, NAMES, PROVIDERS, Workers, fleets, needed
 from ansible_collections.hodei.workers.tests.support.fleets import LINEAGE, OTHER_LINEAGE, Fleet, actions, document
 from ansible_collections.hodei.workers.tests.support.model_cloud import ITEM_FAULTS, LISTING, Cloud, ModelProvider
 from ansible_collections.hodei.workers.tests.support.mortal import MortalStore, living
@@ -43,7 +43,7 @@ from ansible_collections.hodei.workers.tests.support.mortal import MortalStore, 
 SOAK = bool(os.environ.get("HODEI_SOAK"))
 
 call_faults = st.tuples(
-    st.sampled_from(["create", "create", "update", "delete", "start", "stop", "*"]),
+    st.sampled_from(["create", "create", "update", "delete", "start", "stop", "drain", "*"]),
     st.sampled_from(ITEM_FAULTS),
     st.sampled_from([*NAMES, "*"]),
     st.integers(1, 3),
@@ -69,6 +69,7 @@ edits = st.lists(
             st.sampled_from(
                 [{"lifecycle": {"replace": order}} for order in ("create_before_destroy", "destroy_before_create")]
             ),
+            st.sampled_from([{"lifecycle": {"drain": drain}} for drain in DRAINS]),
             st.none(),
         ),
     ),
@@ -81,6 +82,7 @@ _MISHAPS: dict[str, dict[str, Any]] = {
     "stops": {"state": "stopped"},
     "drifts": {"drift": {"resources.memory": 1}},
     "is meddled with": {"digest": "f" * 32},
+    "gets work": {"busy": 2},
 }
 
 
@@ -118,11 +120,22 @@ class FleetLife(RuleBasedStateMachine):
     def write_another_document(self, workers: Workers) -> None:
         self.workers = workers
 
-    @rule(edits=edits, faults=weather, death=deaths, prune=st.sampled_from([True, True, False]))
-    def edit_and_converge(self, edits: list[Any], faults: list[Any], death: int | None, prune: bool) -> None:
+    @rule(edits=edits, faults=weather, death=deaths, prune=st.sampled_from([True, True, False]), wait=st.booleans())
+    def edit_and_converge(
+        self, edits: list[Any], faults: list[Any], death: int | None, prune: bool, wait: bool = True
+    ) -> None:
         for name, change in edits:
             self._edit(name, change)
-        self._run(self.workers, faults, death, prune=prune, max_deletes=100, allow_empty=True)
+        options = {"prune": prune, "max_deletes": 100, "allow_empty": True, "wait_for_drain": wait}
+        self._run(self.workers, faults, death, **options)
+
+    @rule()
+    def work_ends_and_providers_do_what_was_left_to_them(self) -> None:
+        with self.cloud.change() as data:
+            for one in data["objects"].values():
+                one["busy"] = 0
+        for provider in self.fleet.providers.values():
+            provider.settle()
 
     @rule(edits=edits, faults=weather, death=deaths)
     def edit_and_converge_again(self, edits: list[Any], faults: list[Any], death: int | None) -> None:
@@ -327,6 +340,8 @@ class FleetLife(RuleBasedStateMachine):
         cut_short = any(
             one.kind in ("partial", "broken_list", "refuse") and one.times < times for one, times in self._given(faults)
         )
+        if not any(kind in ("stale", "unknown", "starting", "unready") for _unused, kind, *_rest in faults):
+            self._nobody_is_stopped_at_work(logged)
         if refused:
             assert self.cloud.objects() == objects
         if cut_short and report is not None:
@@ -336,6 +351,10 @@ class FleetLife(RuleBasedStateMachine):
             self._nobody_is_missed(objects, wanted, faults)
         self.cloud.faults.clear()
         return report
+
+    def _nobody_is_stopped_at_work(self, logged: int) -> None:
+        stopped = [one for one in self.cloud.log()[logged:] if one["verb"] in ("delete", "stop", "restart")]
+        assert not [one for one in stopped if one["drain"] and one["busy"] and one["state"] == "running"]
 
     def _given(self, faults: list[Any]) -> list[tuple[Any, int]]:
         return [
@@ -385,7 +404,7 @@ class FleetLife(RuleBasedStateMachine):
     def _alter(self, name: str, **fields: Any) -> None:
         with self.cloud.change() as data:
             data["objects"][name].update(fields)
-            data["objects"][name]["version"] += not fields.keys() <= {"state", "exit_code"}
+            data["objects"][name]["version"] += not fields.keys() <= {"state", "exit_code", "busy"}
 
     def _lift_protection(self) -> None:
         """Protect nothing any more: not the document, not the labels, and state begins anew from those."""

@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 PROVIDERS = ("cloud", "attic")
 NAMES = "abc"
 
+#: Asked only, or told as well.
+DRAINS: tuple[dict[str, Any], ...] = (
+    {"busy": {"command": ["busy"]}, "interval": "1ms"},
+    {"signal": "SIGQUIT", "busy": {"command": ["busy"]}, "interval": "1ms"},
+)
+
 Workers = list[dict[str, Any]]
 
 
@@ -35,6 +41,9 @@ def fleets(draw: st.DrawFn) -> Workers:
             "replace": draw(st.sampled_from(["create_before_destroy", "destroy_before_create"])),
             "prevent_destroy": draw(st.integers(0, 4)) == 0,
         }
+        drain = draw(st.sampled_from([None, *DRAINS]))
+        if drain is not None:
+            worker["lifecycle"]["drain"] = drain
         found.append(worker)
     shuffled = list(found)
     draw(st.randoms(use_true_random=False)).shuffle(shuffled)

@@ -166,7 +166,7 @@ class Cloud:
         name = self.get(address, generation)["name"]
         with self.change() as data:
             data["objects"][name].update(fields)
-            if not fields.keys() <= {"state", "reason", "exit_code", "started_at"}:
+            if not fields.keys() <= {"state", "reason", "exit_code", "started_at", "busy"}:
                 data["objects"][name]["version"] += 1
 
     def remove(self, address: str) -> None:
@@ -559,7 +559,7 @@ class ModelProvider:
         return f"{there['external_id']}.{there['version']}"
 
     def _note(self, data: dict[str, Any], verb: str, there: Object, operation: str) -> None:
-        wanted = ("provider", "address", "generation", "lineage", "protected", "drain", "busy")
+        wanted = ("provider", "address", "generation", "lineage", "protected", "drain", "busy", "state")
         data["log"].append({"verb": verb, "operation": operation, **{name: there[name] for name in wanted}})
 
     def _observation(self, there: Object) -> Observation:

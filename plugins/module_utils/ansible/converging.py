@@ -129,6 +129,11 @@ def converge_or_preview(
     ports = replace(_ports(session), listener=_listener(session))
     report = converge(_request(module, session, options, kind, saved, **more), ports, tools)
     _warn(module, session, report)
+    waiting = [one for one in report.results if one.status == "waiting"]
+    if waiting:
+        from ..engine.plantext import results_text
+
+        module.warn(f"not waited for, because they are at work:\n{results_text(waiting)}")
     return report
 
 
@@ -156,6 +161,7 @@ def _request(
         fail_on=tuple(params.get("fail_on") or ()),
         parallel=params.get("parallel") or 64,
         interrupt_grace=seconds(params, "interrupt_grace", 10.0),
+        wait_for_drain=params.get("wait_for_drain") is not False,
         **lease_settings(params),
         **more,
     )
@@ -174,7 +180,9 @@ def _listener(session: Session) -> Listener | None:
 
 
 def _selection(params: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(params[name]) for name in ("targets", "excludes", "replace") if name in params}
+    return {name: tuple(params[name]) for name in ("targets", "excludes", "replace") if name in params} | {
+        "drain": params["drain"]
+    }
 
 
 def _pruning(params: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..model.errors import HodeiError, Kind
 from ..model.ports import ExecRequest, LogRequest, Target
 from .arguments import octets, seconds
 from .forwards import forwards
-from .result import observation_result
+from .result import draining_result, observation_result
 from .session import Session, open_session
 
 
@@ -46,6 +46,7 @@ def run_fleet_info(module: AnsibleModule) -> dict[str, Any]:
             "drift": [_drift(change) for change in plan.pending if change.cause.value == "drift"],
             "pending": len(plan.pending),
             "overdue": [{"address": address, "seconds": late} for address, late in plan.overdue.items()],
+            "draining": _draining(report.survey),
             "foreign": list(plan.foreign),
             "unseen": dict(report.survey.world.unseen),
             "providers": {name: _fingerprint(found) for name, found in report.survey.fingerprints.items()},
@@ -184,6 +185,16 @@ def _states(seen: Survey) -> dict[str, int]:
         for one in objects:
             counts[one.state.value] = counts.get(one.state.value, 0) + 1
     return counts
+
+
+def _draining(seen: Survey) -> list[dict[str, Any]]:
+    """List who finishes its work before it is stopped, and since when."""
+    objects = (one for found in seen.world.objects.values() for one in found)
+    return [
+        {"address": str(one.address), "generation": one.generation, **draining}
+        for one in objects
+        if (draining := draining_result(one)) is not None
+    ]
 
 
 def _drift(change: Any) -> dict[str, Any]:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ..engine.apply import Result
 
 
+#: What did not go wrong.
+_FINE = ("done", "waiting")
+
+
 def report_result(report: Report, *, diff: bool) -> dict[str, Any]:
     """Return the result of a converge or of its preview."""
     plan = report.plan
@@ -23,7 +27,7 @@ def report_result(report: Report, *, diff: bool) -> dict[str, Any]:
         "changed": report.changed,
         "plan": plan_to_dict(plan),
         "results": [_change_result(one) for one in report.results],
-        "overdue": [{"address": address, "seconds": late} for address, late in plan.overdue.items()],
+        "overdue": [{"address": address, "seconds": late} for address, late in _overdue(report).items()],
         "run_id": report.run_id,
     }
     if diff and (plan.pending or plan.blocked or plan.kept or plan.problems):
@@ -33,9 +37,23 @@ def report_result(report: Report, *, diff: bool) -> dict[str, Any]:
     if report.run_id and report.failed:
         # Ansible prints the whole result of a failed task: what did succeed would bury what did not.
         del result["plan"]
-        unfinished = [_change_result(one) for one in report.results if one.status != "done"]
+        unfinished = [_change_result(one) for one in report.results if one.status not in _FINE]
         result |= {"failed": True, "msg": _message(report), "results": unfinished}
     return result
+
+
+def draining_result(seen: Observation) -> dict[str, Any] | None:
+    """Return the JSON form of an object's draining; None when it does not."""
+    found = seen.draining
+    if found is None:
+        return None
+    return {**found._asdict(), "then": found.then.value if found.then else None}
+
+
+def _overdue(report: Report) -> dict[str, float]:
+    """Say what is late, and by how many seconds: by the plan, and what this run has left to finish its work."""
+    late = {str(one.change.address): 0.0 for one in report.results if one.status == "waiting"}
+    return {**late, **report.plan.overdue}
 
 
 def observation_result(seen: Observation) -> dict[str, Any]:
@@ -54,6 +72,7 @@ def observation_result(seen: Observation) -> dict[str, Any]:
         "ports": dict(seen.ports),
         "protected": seen.protected,
         "drift": dict(seen.drift),
+        "draining": draining_result(seen),
         "details": dict(seen.details),
     }
 
@@ -78,7 +97,7 @@ def _message(report: Report) -> str:
     """Say in one paragraph what did not work; details are in `results`."""
     from ..engine.plantext import blocked_text, results_text
 
-    failed = [one for one in report.results if one.status != "done"]
+    failed = [one for one in report.results if one.status not in _FINE]
     parts = []
     if report.broken is not None:
         parts.append(f"what was done could not all be recorded: {report.broken}")

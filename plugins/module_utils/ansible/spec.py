@@ -37,10 +37,13 @@ LEASE: Spec = {
     "break_lease": {"type": "bool", "default": False},
 }
 
+DRAIN: Spec = {"drain": {"type": "bool", "default": True}}
+
 RUN: Spec = {
     **LEASE,
     "parallel": {"type": "int", "default": 64},
     "interrupt_grace": {"type": "str", "default": "10s"},
+    "wait_for_drain": {"type": "bool", "default": True},
 }
 
 PRUNE: Spec = {

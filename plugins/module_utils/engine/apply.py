@@ -23,6 +23,7 @@ from .interrupt import Stop
 from .journal import Journal
 from .outcome import checked
 from .provider_fault import provider_fault
+from .waiting import DRAIN, WaitingRoom
 
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 0.2
@@ -30,7 +31,8 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one change: ``done``, ``failed``, ``skipped`` or ``unrecorded`` (begun, end not recorded).
+    """What became of one change: ``done``, ``failed``, ``skipped``, ``waiting`` (for a worker to become idle, in a run that does
+    not wait for that) or ``unrecorded`` (begun, end not recorded).
 
     ``begun``: some of it may have happened; so it may for a skipped change, whose second half was not started.
     """
@@ -78,6 +80,7 @@ class Applier:
         providers: Mapping[str, Provider],
         bounds: Bounds,
         stop: Stop,
+        room: WaitingRoom,
         listener: Listener | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,6 +89,7 @@ class Applier:
         self._providers = providers
         self._grace = bounds.interrupt_grace
         self._stop = stop
+        self._room = room
         self._listener = listener
         self._monotonic = monotonic
         self._admission = Admission(bounds.providers, bounds.parallel)
@@ -93,6 +97,7 @@ class Applier:
         self._flying: set[Batch] = set()
         self._unflushed: list[tuple[Step, Outcome]] = []
         self._entries: dict[int, _Entry] = {}
+        self._questions: dict[int, str] = {}  # the operations of first questions that have no answer yet
         self._patient_until = math.inf
         self.broken: HodeiError | None = None
 
@@ -105,29 +110,39 @@ class Applier:
         graph = Graph(plan.changes)
         if self._listener:
             self._listener.planned(len(graph.steps))
-        self._admission.add(graph.ready())
-        while self._begin() or self._flying:
+        self._let_in(graph)
+        while self._begin() or self._flying or (self._room.occupied and not self._closing()):
             self._collect()
             self._flush(graph)
         return self._results(graph, plan)
 
     # ---- starting ----------------------------------------------------------------------------------------------
 
+    def _let_in(self, graph: Graph) -> None:
+        """Queue what has become possible; what stops a worker that may be at work waits in the room first."""
+        self._admission.add(self._room.take(graph.ready(), self._monotonic()))
+
     def _begin(self) -> bool:
         """Begin what is possible: one transaction for all of it, then the calls."""
         if self._closing():
             return False
+        self._admission.add(self._room.questions(self._monotonic()))
         batches = self._admission.admit()
-        steps = [step for batch in batches for step in batch.steps.values()]
-        if not steps:
+        if not batches:
             return False
+        everything = [step for batch in batches for step in batch.steps.values()]
+        steps = [step for step in everything if step.verb != DRAIN or self._room.is_first(step)]
         try:
-            op_ids = self._journal.begin(steps)
+            op_ids = self._journal.begin(steps) if steps else {}
         except HodeiError as error:
             self.broken = error
             return False
         now = self._monotonic()
+        self._room.asked(step for step in steps if step.verb == DRAIN)
         for step in steps:
+            if step.verb == DRAIN:
+                self._questions[step.number] = op_ids[step.number]
+                continue
             self._entries[step.number] = _Entry(op_ids[step.number], now)
             if self._listener:
                 self._listener.began(step.change)
@@ -171,6 +186,9 @@ class Applier:
 
     def _outcomes(self, batch: Batch) -> Iterable[Outcome]:
         steps = list(batch.steps.values())
+        if batch.verb == DRAIN:
+            hit("drain.before")
+            return self._caller.drain(self._providers[batch.provider], self._room.requests(steps))
         ids = [self._entries[step.number].op_id for step in steps]
         hit("call.before")
         return self._caller.call(self._providers[batch.provider], batch.verb, steps, ids)
@@ -180,7 +198,9 @@ class Applier:
     def _collect(self) -> None:
         """Gather outcomes, until a call has ended or the first of them has waited long enough to be recorded."""
         due = self._monotonic() + (0.0 if self._unflushed else POLL_SECONDS)
-        while self._flying:
+        if self._room.occupied:
+            due = min(due, self._room.next_question())
+        while self._flying or self._room.occupied:
             try:
                 batch, outcome = self._messages.get(timeout=max(0.0, due - self._monotonic()))
             except queue.Empty:
@@ -197,11 +217,21 @@ class Applier:
 
     def _flush(self, graph: Graph) -> None:
         """Record what has come in, in one transaction, and let go on what waited for it."""
-        ended, self._unflushed = self._unflushed, []
-        if not ended:
+        arrived, self._unflushed = self._unflushed, []
+        if not arrived:
             return
-        recorded = self._record([(step, self._entries[step.number].op_id, outcome) for step, outcome in ended])
+        answers = [(step, outcome) for step, outcome in arrived if step.verb == DRAIN]
+        ended = [(step, outcome) for step, outcome in arrived if step.verb != DRAIN]
+        first = [
+            (step, self._questions.pop(step.number), outcome)
+            for step, outcome in answers
+            if step.number in self._questions
+        ]
+        done = [(step, self._entries[step.number].op_id, outcome) for step, outcome in ended]
+        recorded = self._record([*first, *done]) if first or done else True
         now = self._monotonic()
+        for step, outcome in answers:
+            self._hear(step, outcome, now)
         for step, outcome in ended:
             entry = self._entries[step.number]
             entry.seconds = now - entry.began
@@ -210,7 +240,17 @@ class Applier:
                 graph.done(step)
             if self._listener:
                 self._listener.ended(step.change, entry.error or (None if recorded else self.broken), entry.seconds)
-        self._admission.add(graph.ready())
+        self._let_in(graph)
+
+    def _hear(self, step: Step, outcome: Outcome, now: float) -> None:
+        """Let a step go on whose worker is idle, or end it where it can go on no more."""
+        waiting, heard = self._room.hear(step, outcome, now)
+        if heard.goes_on:
+            self._admission.add([waiting])
+        elif heard.error is not None:
+            self._entries[step.number] = _Entry("", now, error=heard.error, recorded=True)
+            if self._listener:
+                self._listener.ended(step.change, heard.error, 0.0)
 
     def _record(self, results: list[tuple[Step, str, Outcome]]) -> bool:
         try:
@@ -227,13 +267,15 @@ class Applier:
         for step in graph.steps:
             steps[step.change.key].append(step)
         failed = [step for step in graph.steps if (entry := self._entries.get(step.number)) and entry.error]
-        blamed = graph.held_back(failed)
+        blamed = graph.held_back([*self._room.left(), *failed])
         return [self._result(change, steps[change.key], blamed) for change in plan.pending]
 
     def _result(self, change: Change, steps: list[Step], blamed: Mapping[int, Step]) -> Result:
         entries = [self._entries[step.number] for step in steps if step.number in self._entries]
         status, error, reason = self._status(steps, entries, blamed)
         outcomes = [entry.outcome for entry in entries if entry.outcome is not None]
+        if status == "waiting":
+            outcomes = [answer] if (answer := self._room.answer(steps)) else []
         telling = [one for one in outcomes if one.observation is not None] or outcomes
         return Result(
             change=change,
@@ -242,7 +284,7 @@ class Applier:
             reason=reason,
             seconds=sum(entry.seconds for entry in entries),
             outcome=telling[-1] if telling else None,
-            begun=bool(entries),
+            begun=bool(entries) or self._room.has_begun(steps),
         )
 
     def _status(
@@ -257,7 +299,12 @@ class Applier:
                 return "failed", entry.error, str(entry.error)
         if len(entries) == len(steps):
             return "done", None, ""
+        waiting = next((step for step in steps if self._room.is_left(step)), None)
+        if waiting is not None:
+            return "waiting", None, self._room.why(waiting)
         culprit = blamed.get(steps[len(entries)].number)
+        if culprit is not None and self._room.is_left(culprit):
+            return "waiting", None, f"{culprit.change.address} has to go first, and it is at work"
         if culprit is not None:
             return "skipped", None, f"{culprit.change.address} failed first"
         half = "its first half is done, the rest was not started" if entries else "not started"

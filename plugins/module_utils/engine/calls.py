@@ -8,28 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from ..model.carry import Support, cell
 from ..model.change import Action
 from ..model.errors import HodeiError, Kind
 from ..model.normal import with_defaults
-from ..model.ports import CreateRequest, Labels, Observation, Outcome, Provider, Target, Verb
+from ..model.ports import CreateRequest, DrainRequest, Labels, Observation, Outcome, Provider, Target, Verb
 from ..model.worker import Instance, Lifecycle
 from .difference import covered
 from .failpoints import hit
+from .finishing import FIELD, drain_of
 from .graph import Step
 from .journal import Journal
-from .world import World
+from .survey import Survey
 
 
 class Caller:
     """Knows what a port call needs beside the step: the whole spec, the labels, the lifecycle.
 
-    ``world`` is what the plan was made against.
+    ``seen`` is what the plan was made against; ``wait`` false leaves verbs to providers that do them when a worker is idle.
     """
 
-    def __init__(self, journal: Journal, labels: Labels, world: World) -> None:
+    def __init__(self, journal: Journal, labels: Labels, seen: Survey, *, wait: bool = True) -> None:
         self._journal = journal
         self._labels = labels
-        self._world = world
+        self._world = seen.world
+        self._columns = seen.columns
+        self._wait = wait
 
     def call(self, provider: Provider, verb: str, steps: Sequence[Step], op_ids: Sequence[str]) -> Iterable[Outcome]:
         """Do one verb to the objects of many steps, yielding each outcome as it becomes final."""
@@ -46,6 +50,23 @@ class Caller:
         for outcome in outcomes:
             hit("call.outcome")
             yield outcome
+
+    def drain(self, provider: Provider, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
+        """Ask whether workers work, and have them take no new work."""
+        for outcome in provider.drain(requests):
+            hit("drain.outcome")
+            yield outcome
+
+    def drain_request(self, step: Step) -> DrainRequest:
+        """Say what is asked before a step that stops a worker, and what is left to the provider if nobody waits."""
+        return DrainRequest(self._target(step), None if self._wait else self._left(step))
+
+    def _left(self, step: Step) -> Verb | None:
+        """Return the verb that a provider may do by itself: not the first half of a replacement, for nobody would do the second."""
+        change = step.change
+        native = cell(self._columns.get(step.provider, {}), FIELD).support is Support.NATIVE
+        first_half = change.action is Action.REPLACE and not change.create_before_destroy
+        return Verb(step.verb) if native and not first_half else None
 
     def bookkeeping(self, step: Step) -> Outcome:
         """Answer for a step that touches state only: what was seen is what there is."""
@@ -117,10 +138,11 @@ class Caller:
         resource = self._journal.resource(change.address, step.generation)
         known = self._journal.instances.get(change.address)
         lifecycle = known.lifecycle if known else (resource.lifecycle if resource else Lifecycle())
+        drain = drain_of(known, resource, self._seen(step))
         return Target(
             address=change.address,
             generation=step.generation,
             external_id=change.external_id if planned or resource is None else resource.external_id,
             etag=change.etag if planned else "",
-            lifecycle=lifecycle,
+            lifecycle=lifecycle if drain == lifecycle.drain else replace(lifecycle, drain=drain),
         )

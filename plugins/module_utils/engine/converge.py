@@ -149,7 +149,7 @@ def _finish(store: StateStore, keeper: LeaseKeeper, report: Report, run: Run, no
 
 
 def _count(results: Iterable[Result]) -> dict[str, int]:
-    counts = {"done": 0, "failed": 0, "skipped": 0, "unrecorded": 0}
+    counts = {"done": 0, "failed": 0, "skipped": 0, "unrecorded": 0, "waiting": 0}
     for result in results:
         counts[result.status] += 1
     return counts

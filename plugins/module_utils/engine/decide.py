@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..model.carry import Column
 from ..model.change import Action, Cause, FieldChange
-from ..model.ports import Observation
+from ..model.ports import Observation, Verb
 from ..model.records import Resource
 from ..model.states import Intent, WorkerState
 from ..model.worker import Instance
@@ -195,7 +195,7 @@ def _run_state(
     if state not in (None, "present") and cause is Cause.DOCUMENT:
         cause = Cause.REQUEST
     if wanted is Intent.STARTED:
-        if overdue:
+        if overdue and not (seen.draining and seen.draining.expiring):
             return Decision(Action.RESTART, Cause.DRIFT, "its time to live is over")
         return _to_started(now, cause, seen, explicit=state in ("started", "restarted"))
     if wanted is Intent.STOPPED:
@@ -220,7 +220,17 @@ def _to_started(now: WorkerState, cause: Cause, seen: Observation, *, explicit: 
         return Decision(Action.START, cause, _why_down(seen))
     if now is WorkerState.COMPLETED and explicit:
         return Decision(Action.START, Cause.REQUEST, "it had completed")
-    return None
+    return _wanted_after_all(seen)
+
+
+def _wanted_after_all(seen: Observation) -> Decision | None:
+    """Settle a worker that finishes its work for a change that nobody wants any more. A restart that was left to it is on its way."""
+    draining = seen.draining
+    if draining is None or draining.expiring or draining.then is Verb.RESTART or not seen.state.alive:
+        return None
+    if draining.told:
+        return Decision(Action.RESTART, Cause.STATE, "it was told to take no more work, and is wanted after all")
+    return Decision(Action.RESUME, Cause.STATE, "it was to be stopped when idle, and is wanted after all")
 
 
 def _why_down(seen: Observation) -> str:

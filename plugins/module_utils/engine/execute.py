@@ -13,6 +13,7 @@ from .calls import Caller
 from .journal import Journal
 from .lease import LeaseKeeper
 from .request import Ports, Report, Request, Tools
+from .waiting import WaitingRoom
 
 
 def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, report: Report) -> Report:
@@ -30,8 +31,9 @@ def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, r
     journal.settle([one for one in report.state.pending if one.provider in report.survey.world.seen])
     labels = Labels(plan.owner, plan.lineage, request.key_id, report.run_id)
     bounds = Bounds(report.survey.limits, request.parallel, request.interrupt_grace)
-    caller = Caller(journal, labels, report.survey.world)
-    applier = Applier(journal, caller, ports.providers, bounds, tools.stop, ports.listener)
+    caller = Caller(journal, labels, report.survey, wait=request.wait_for_drain)
+    room = WaitingRoom(caller.drain_request, wait=request.wait_for_drain, clock=tools.clock)
+    applier = Applier(journal, caller, ports.providers, bounds, tools.stop, room, ports.listener)
     results = tuple(applier.run(plan))
     return replace(
         report,

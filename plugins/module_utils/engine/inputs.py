@@ -16,6 +16,7 @@ from ..model.errors import Problem
 from ..model.ports import Observation
 from ..model.records import Resource, State
 from ..model.worker import Document, Instance
+from .finishing import drain_of, finishes
 from .options import Options
 from .world import World
 
@@ -45,6 +46,18 @@ class Inputs:
     def names(self) -> frozenset[str]:
         """The names of the document's workers, those that count none included."""
         return frozenset(self.document.names)
+
+    @cached_property
+    def resources(self) -> dict[tuple[Address, int], Resource]:
+        """What state remembers, by address and generation."""
+        return {(one.address, one.generation): one for one in self.state.resources}
+
+    def waits_for(self, seen: Observation | None, resource: Resource | None) -> bool:
+        """Tell whether an object is let finish its work before it is stopped."""
+        if seen is None or not self.options.drain:
+            return False
+        drain = drain_of(self.instances.get(seen.address), resource, seen)
+        return finishes(seen, drain, self.columns.get(self.provider_of(seen), {}))
 
     @cached_property
     def foreign(self) -> dict[Address, str]:
@@ -91,6 +104,8 @@ def delete(
         external_id=seen.external_id,
         etag=seen.etag,
         deposed=deposed,
+        when_idle=inputs.waits_for(seen, inputs.resources.get((seen.address, seen.generation))),
+        draining_since=seen.draining.since if seen.draining else None,
     )
 
 

@@ -22,7 +22,8 @@ class Options:
     or ``fleet_forget`` (``forgotten``: whatever ``targets`` select runs on and belongs to nobody), or None in a fleet,
     where each entry of the document says it. ``prune`` lets objects go that the document
     no longer names (fleet only). ``max_deletes`` None means the larger of 3 and 20 % of the owner's workers.
-    ``prune_fragments`` names fragments whose workers may go although this run does not see them.
+    ``prune_fragments`` names fragments whose workers may go although this run does not see them. ``drain`` false stops workers in
+    the middle of their work.
     """
 
     state: str | None = None
@@ -34,6 +35,7 @@ class Options:
     max_deletes: int | None = None
     allow_empty: bool = False
     prune_fragments: tuple[str, ...] = ()
+    drain: bool = True
 
     def selects(self, address: Address) -> bool:
         """Tell whether targets and excludes leave an address in this run."""

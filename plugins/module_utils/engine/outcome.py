@@ -16,6 +16,7 @@ from ..model.records import OperationEnd, Resource
 from ..model.states import Intent, WorkerState
 from ..model.worker import Instance, Lifecycle
 from .graph import Step
+from .waiting import DRAIN
 
 _INTENTS = {
     "start": Intent.STARTED,
@@ -101,6 +102,8 @@ def superseded(
 
 
 def _effect(step: Step, seen: Observation | None, error: HodeiError | None, before: Before, now: float) -> Effect:
+    if step.verb == DRAIN:
+        return (), ()
     if step.verb in ("delete", "forget", "release"):
         return ((), ()) if error else ((), (step.generation,))
     instance = before.instance
@@ -167,7 +170,9 @@ def _moved(step: Step, instance: Instance, seen: Observation | None, known: Reso
         if known.digest != instance.digest:
             known = replace(known, spec={})
         if seen is not None:
-            known = replace(known, lifecycle=Lifecycle(prevent_destroy=seen.protected), intent=seen.intent)
+            known = replace(
+                known, lifecycle=Lifecycle(prevent_destroy=seen.protected, drain=seen.drain), intent=seen.intent
+            )
     moved = replace(
         known,
         address=step.change.address,

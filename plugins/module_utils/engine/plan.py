@@ -13,6 +13,7 @@ from ..model.worker import Instance
 from .carried import not_carried
 from .current import Holding, holdings
 from .decide import Decision, decide
+from .finishing import STOPS
 from .guards import guard
 from .inputs import Draft, Inputs, protected
 from .moves import Moves, Origin, follow
@@ -44,6 +45,10 @@ def make_plan(inputs: Inputs) -> Plan:
     block_deletions(draft, inputs.world)
     resources = moves.renamed(inputs.state.resources)
     block_dependents(draft, wanted, resources)
+    for change in draft.changes:
+        if change.draining_since is not None:
+            lasted = max(0.0, inputs.now - change.draining_since)
+            draft.overdue[change.address] = max(lasted, draft.overdue.get(change.address, 0.0))
     draft.problems += guard(inputs.document, inputs.options, draft.changes, workers=len(held))
     known = {*inputs.instances, *held, *(origin.address for origin in moves.origins.values())}
     draft.warnings += [*_interrupted(inputs), *moves.warnings, *inputs.options.strangers(known)]
@@ -141,6 +146,7 @@ def _change(inputs: Inputs, instance: Instance, held: Holding, decision: Decisio
     known = seen.generation if seen else (resource.generation if resource else 0)
     generation = _new_generation(inputs, instance, held, decision) if makes else known
     old = known if makes and known != generation else 0
+    stops = not STOPS.isdisjoint((decision.action, decision.then))
     old_provider = inputs.provider_of(seen) or (resource.provider if resource else "")
     return Change(
         address=instance.address,
@@ -160,6 +166,8 @@ def _change(inputs: Inputs, instance: Instance, held: Holding, decision: Decisio
         ),
         then=decision.then,
         intent=decision.intent,
+        when_idle=stops and inputs.waits_for(seen, resource),
+        draining_since=seen.draining.since if stops and seen and seen.draining else None,
         source=instance.source,
     )
 

@@ -162,7 +162,8 @@ def _one_line(reason: str) -> str:
 
 
 def _verb(change: Change) -> str:
-    return change.action.value + (f", {change.then.value}" if change.then else "")
+    said = change.action.value + (f", {change.then.value}" if change.then else "")
+    return f"{said} (when idle)" if change.when_idle else said
 
 
 def _details(change: Change) -> Iterator[str]:
@@ -171,6 +172,14 @@ def _details(change: Change) -> Iterator[str]:
         yield from _field(field, width)
     if change.create_before_destroy:
         yield "          the new one is ready before the old one goes"
+    if change.draining_since is not None:
+        yield f"          finishing its work since {_when(change.draining_since)}"
+
+
+def _when(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _field(field: FieldChange, width: int) -> Iterator[str]:
@@ -205,6 +214,7 @@ def _likeness(change: Change) -> tuple[Hashable, ...]:
         change.provider,
         repr(change.fields),
         change.deposed,
+        (change.when_idle, change.draining_since is not None),
     )
 
 

@@ -41,7 +41,8 @@ class Request:
 
     ``holder`` identifies this process in the lease, ``actor`` is who claims to run it. Times are seconds. ``saved`` is a plan to
     apply exactly instead of a fresh one. ``fail_on`` names findings (``findings.py``) that stop the run before its first change.
-    ``imports`` are running objects to take over instead of converging.
+    ``imports`` are running objects to take over instead of converging. ``wait_for_drain`` false leaves what works to its
+    provider and to later runs.
     """
 
     document: Document
@@ -59,6 +60,7 @@ class Request:
     break_lease: bool = False
     parallel: int = 64
     interrupt_grace: float = 10.0
+    wait_for_drain: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ class Report:
     def failed(self) -> bool:
         """Whether anything is not as the document wants it now that the run is over, or could not be recorded.
 
-        What is ``kept`` or foreign is no failure; what is ``blocked`` is one, and so is a change that did not come to its end.
+        What is ``kept`` or foreign is no failure, nor is what waits because nobody wanted to wait for it; what is ``blocked`` is
+        one, and so is a change that did not come to its end.
         """
-        unfinished = any(one.status != "done" for one in self.results)
+        unfinished = any(one.status not in ("done", "waiting") for one in self.results)
         return unfinished or bool(self.plan.blocked) or self.broken is not None
 
 

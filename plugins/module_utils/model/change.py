@@ -61,7 +61,8 @@ class Change:
     ``old_generation``, on ``old_provider`` where that differs); ``etag`` is the version of the object that the
     plan was made against. ``then`` is a second action on the same object once the first has succeeded,
     ``intent`` the run state wanted in the end. ``after`` lists the addresses whose changes must have succeeded
-    before this one starts. ``deposed`` marks the deletion of a superseded object. ``moved_from`` is the address that the object
+    before this one starts. ``deposed`` marks the deletion of a superseded object. ``when_idle``: what it stops is let finish its
+    work first; ``draining_since`` (Unix seconds) says that it does so already. ``moved_from`` is the address that the object
     carries up to now: it gets this one first.
     """
 
@@ -81,6 +82,8 @@ class Change:
     then: Action | None = None
     intent: Intent = Intent.STARTED
     deposed: bool = False
+    when_idle: bool = False
+    draining_since: float | None = None
     after: tuple[Address, ...] = ()
     source: str = ""
     moved_from: Address | None = None
