@@ -181,7 +181,7 @@ def _listener(session: Session) -> Listener | None:
 
 def _selection(params: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(params[name]) for name in ("targets", "excludes", "replace") if name in params} | {
-        "drain": params["drain"]
+        "drain": params.get("drain", True)
     }
 
 
