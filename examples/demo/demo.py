@@ -166,6 +166,17 @@ def story(demo: Demo) -> None:
     demo.play("plan")
     demo.play("converge")
 
+    before = call(demo.port, "/healthz")["pid"]
+    demo.say("Rename a worker: queue -> jobs, and hodei_moved says that it is the same.")
+    demo.edit("- name: queue\n", "- name: jobs\n")
+    demo.edit("depends_on: [queue]", "depends_on: [jobs]")
+    demo.edit("    hodei_workers:\n", "    hodei_moved: [{from: worker.queue, to: worker.jobs}]\n    hodei_workers:\n")
+    demo.play("converge")
+    after = call(demo.port, "/healthz")["pid"]
+    if after != before:
+        stop("a renamed worker should be the same process")
+    print(f"   worker.jobs is process {after}, as worker.queue was", flush=True)
+
     demo.say("Remove a worker from the document: it is pruned.")
     demo.edit("\n      - name: report\n        command: [sleep, infinity]\n", "")
     demo.play("converge")

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_init
-short_description: Make the lineage, the state and the key of an owner, once
+short_description: Make the lineage, the state and the key of an owner, once, or delete them
 version_added: 0.1.0
 author: hodei.workers contributors (@hodei-workers)
 description:
   - Every owner is initialised once on the machine that runs its tasks. What is there already is left as it is.
   - Put the lineage that it returns into the document, so that lost state costs nothing. Keep a copy of C(fleet.key).
+options:
+  state:
+    description:
+      - V(present) makes what is missing. V(absent) leaves nothing of the owner on the machine. It stops the supervisor and deletes
+        state, key and directory.
+    type: str
+    choices: [present, absent]
+    default: present
+  confirm:
+    description:
+      - The name of the owner, needed with O(state=absent).
+    type: str
+  leave_workers:
+    description:
+      - With O(state=absent), let workers run on that are still there. They belong to nobody then. Without it they are in the way.
+    type: bool
+    default: false
 attributes:
   diff_mode:
     support: none
@@ -37,7 +54,7 @@ EXAMPLES = r"""
 RETURN = r"""
 owner:
   description: The owner.
-  returned: success
+  returned: with O(state=present)
   type: str
 lineage:
   description: The identity of the fleet.
@@ -47,6 +64,11 @@ directory:
   description: Where state and key are.
   returned: success
   type: str
+left:
+  description: Files that are still there, because workers that run on use them, or because they are not ours.
+  returned: with O(state=absent)
+  type: list
+  elements: str
 made:
   description: What was made (V(key), V(state)).
   returned: success
@@ -76,7 +98,12 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import 
 
 def main() -> None:
     """Run the module."""
-    argument_spec = spec(FLEET)
+    argument_spec = spec(
+        FLEET,
+        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        confirm={"type": "str"},
+        leave_workers={"type": "bool", "default": False},
+    )
     run(argument_spec, run_init)
 
 

@@ -19,7 +19,11 @@ from .session import read_payload, read_settings, refuse_place, state_directory
 
 
 def run_init(module: AnsibleModule) -> dict[str, Any]:
-    """Initialise an owner; what is there already is left as it is."""
+    """Initialise an owner, what is there already is left as it is; or leave nothing of one."""
+    if module.params["state"] == "absent":
+        from .uninstalling import run_uninstall
+
+        return run_uninstall(module)
     payload = read_payload(module.params)
     settings = read_settings(payload, os.environ)
     directory = state_directory(payload, settings)

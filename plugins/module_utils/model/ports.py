@@ -403,6 +403,14 @@ class Adopting(Protocol):
         """
 
 
+@runtime_checkable
+class Leaving(Protocol):
+    """What a provider may have beyond its port, if it keeps something on this machine beside its objects."""
+
+    def leave(self) -> None:
+        """Stop what watches over objects and delete what is kept for them; only when nothing of ours is left. Raises HodeiError."""
+
+
 class StateStore(Protocol):
     """Remembers what we did. Every write is compare-and-set on lineage and fence of a live lease."""
 

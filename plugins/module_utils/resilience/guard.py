@@ -25,6 +25,7 @@ from ..model.ports import (
     ExecRequest,
     ExecResult,
     Fingerprint,
+    Leaving,
     Listing,
     LogRequest,
     LogResult,
@@ -219,6 +220,11 @@ class Resilient:
     def attend(self) -> None:
         """See to it that somebody watches over the living objects."""
         self._once(self._provider.attend)
+
+    def leave(self) -> None:
+        """Leave this machine, where the provider keeps something on it."""
+        if isinstance(self._provider, Leaving):
+            self._provider.leave()
 
     def close(self) -> None:
         """Give back connections."""

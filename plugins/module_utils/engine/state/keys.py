@@ -70,12 +70,15 @@ def load_key(directory: Path) -> FleetKey:
     return _fleet_key(secret)
 
 
-def create_key(directory: Path) -> FleetKey:
-    """Make the key of a new fleet, and its directory; durable when this returns. Raises already_exists when there is one."""
+def create_key(directory: Path, secret: bytes | None = None) -> FleetKey:
+    """Make the key of a new fleet, and its directory, or put a known one back; durable when this returns.
+
+    Raises already_exists when there is one.
+    """
     path = directory / KEY_FILE
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret = os.urandom(KEY_BYTES)
+        secret = secret or os.urandom(KEY_BYTES)
         draft = directory / f".{KEY_FILE}.{os.urandom(4).hex()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

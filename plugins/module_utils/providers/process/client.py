@@ -176,6 +176,11 @@ class Client:
         self._launch = launch
         self._successor = successor
 
+    @property
+    def timeout(self) -> float:
+        """How long an answer may take, in seconds."""
+        return self._timeout
+
     def connect(self) -> Connection | None:
         """Connect to the supervisor that runs; None when there is none. Raises HodeiError when it does not answer."""
         try:

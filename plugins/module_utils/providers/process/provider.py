@@ -353,6 +353,12 @@ class ProcessProvider:
 
         return dial(self.directory, target, port, self._timeout)
 
+    def leave(self) -> None:
+        """Stop the supervisor and delete what it needs; what released workers still use stays."""
+        from .leaving import leave
+
+        leave(self.directory, self._client.connect, self._client.timeout)
+
     def close(self) -> None:
         """Nothing is kept open between calls."""
 
