@@ -67,7 +67,7 @@ class CallbackModule(CallbackBase):
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._over = threading.Event()
-        self._shown = False
+        self._shown = ""
         self._since: dict[str, float] = {}
 
     # ---- what Ansible tells ----------------------------------------------------------------------------------------
@@ -148,12 +148,13 @@ class CallbackModule(CallbackBase):
 
     def _write(self, text: str) -> None:
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        _put(f"\r{text[: width - 1]}\x1b[K")
-        self._shown = True
+        if self._shown != text[: width - 1]:
+            self._shown = text[: width - 1]
+            _put(f"\r{self._shown}\x1b[K")
 
     def _erase(self) -> None:
         if self._shown:
-            self._shown = False
+            self._shown = ""
             with contextlib.suppress(OSError):
                 _put(_ERASE)
 
