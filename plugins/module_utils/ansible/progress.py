@@ -104,8 +104,8 @@ class ProgressFile:
         self._tell()
 
     def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
-        """Count a step that has ended."""
-        self._running -= 1
+        """Count a step that has ended; one that could not even begin (a worker that never got idle) ends without having run."""
+        self._running = max(0, self._running - 1)
         if error is None:
             self._done += 1
         else:

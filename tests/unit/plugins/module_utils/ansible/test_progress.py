@@ -35,6 +35,16 @@ def test_what_is_told_is_read(tmp_path: Path) -> None:
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_step_that_could_not_begin(tmp_path: Path) -> None:
+    """So ends one whose worker never got idle."""
+    path = str(tmp_path / "file")
+    told = ProgressFile(path)
+    told.planned(2)
+    told.ended(CHANGE, ERROR, 0.0)
+    told.began(CHANGE)
+    assert read(path) == Counts(2, 1, 0, 1)
+
+
 def test_nothing_that_goes_wrong_reaches_the_converge(tmp_path: Path) -> None:
     for path in (tmp_path / "missing" / "file", tmp_path, Path("/dev/full")):
         told = ProgressFile(str(path))
