@@ -41,7 +41,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Take a worker out of the fleet and leave it running
   hodei.workers.fleet_forget:
-    targets: [worker.runner[2]]
+    targets: ["worker.runner[2]"]
 """
 
 RETURN = r"""
