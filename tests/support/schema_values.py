@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 GOOD: dict[str, list[Any]] = {
     "duration": ["0s", "30s", "1h30m", "250ms", 5, 0.5, "2w", "1.5h"],
     "positive_duration": ["1ms", "30s", "1d", 5, 0.25],
-    "size": ["0", "512Mi", "1.5Gi", "10G", "4096", 1024, 7],
+    "size": ["0", "512Mi", "2Gi", "1.5Gi", "10G", "4096", 1024, 7],
     "cpu": ["500m", "0.5", "2", 2, 0.001, 1.5],
-    "text": ["", "x", "a b", "ünï", "a: b", "--flag=1"],
+    "text": ["", "x", "a b", "ünï", "a: b", "--flag=1", "/x", "/srv/data", "/var/lib/x", "/data"],
     "name": ["a", "runner-1", "a_b", "x" * 63],
     "address": ["db", "worker.db", "db[0]"],
     "port_name": ["http", "a1", "x-y"],
@@ -139,3 +139,34 @@ def _mutated(draw: st.DrawFn, value: Any) -> Any:
     if isinstance(value, list) and value and draw(st.booleans()):
         return [_mutated(draw, value[0]), *value[1:], *(value[:1] if draw(st.booleans()) else [])]
     return draw(st.sampled_from(JUNK))
+
+
+def field_paths(schema: dict[str, Any], prefix: str = "") -> list[str]:
+    """Name every field of a schema: ``health.http.port``, ``ports[].name``; what has fields of its own counts by those."""
+    found: list[str] = []
+    for name, inner in schema.get("properties", {}).items():
+        items = inner.get("items", {})
+        if inner.get("properties"):
+            found += field_paths(inner, f"{prefix}{name}.")
+        elif items.get("properties"):
+            found += field_paths(items, f"{prefix}{name}[].")
+        else:
+            found.append(f"{prefix}{name}")
+    return found
+
+
+@st.composite
+def with_field(draw: st.DrawFn, schema: dict[str, Any], path: str) -> Any:
+    """Values that a schema accepts and that have one field; beside it, no more than the schema asks for."""
+    head, _unused, rest = path.partition(".")
+    listed, name = head.endswith("[]"), head.removesuffix("[]")
+    inner = schema["properties"][name]
+    found = {key: draw(values(schema["properties"][key])) for key in schema.get("required", ()) if key != name}
+    choices = [one["required"][0] for one in schema.get("oneOf", ())]
+    if choices and name not in choices:
+        found[choices[0]] = draw(values(schema["properties"][choices[0]]))
+    if listed:
+        found[name] = [draw(with_field(inner["items"], rest))]
+    else:
+        found[name] = draw(with_field(inner, rest)) if rest else draw(values(inner))
+    return found
