@@ -19,21 +19,16 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # 
     progress,
     python_version,  # noqa: F401
     shards,
+    templates,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import WORKER_FIELDS
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before ansible-core 2.19 every string is a template
-
-    def trust_as_template(value: str) -> str:
-        """Return the string as it is."""
-        return value
-
+from ansible_collections.hodei.workers.plugins.plugin_utils.rendering import Templates, trust_as_template
 
 _SINGLE = ("worker",)
+#: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
+_REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init")
 
 
 class ActionModule(ActionBase):
@@ -73,7 +68,16 @@ class ActionModule(ActionBase):
         )
         if not gather.names_owner(payload):
             shards.refuse_shared(payload["owner"], variables, self._templar.template)
-        return arguments, payload
+        if name in _REACHING or arguments.get("state") == "absent":
+            return arguments, templates.without_templates(payload)
+        return arguments, self._rendered(payload, variables)
+
+    def _rendered(self, payload: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Have the files of workers say what they hold. Raises HodeiError."""
+        renderer = Templates(
+            self._templar, self._loader, variables, lambda path: str(self._find_needle("templates", path))
+        )
+        return templates.render_files(payload, variables, renderer.read, renderer.render)
 
     def _is_direct(self, variables: dict[str, Any]) -> bool:
         delegated = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)

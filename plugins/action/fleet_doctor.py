@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ansible_collections.hodei.workers.plugins.action.fleet import ActionModule as FleetAction
-from ansible_collections.hodei.workers.plugins.module_utils.ansible import gather, shards
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import gather, shards, templates
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.chart import concluded, rows
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.machine import compared_clock
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
@@ -44,7 +44,8 @@ class ActionModule(FleetAction):
         arguments, payload = gather.gather(self._task.args, variables, template=template, load=load)
         if not gather.names_owner(payload):
             _tried(lambda: shards.refuse_shared(payload["owner"], variables, template), None, broken)
-        return arguments, payload | {"broken": broken}
+        whole = _tried(lambda: self._rendered(payload, variables), None, broken) or templates.without_templates(payload)
+        return arguments, whole | {"broken": broken}
 
 
 def _tried(call: Callable[[], Any], instead: Any, broken: list[dict[str, str]]) -> Any:

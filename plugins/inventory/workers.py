@@ -93,6 +93,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # 
     gather,
     listing,
     python_version,  # noqa: F401
+    templates,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
@@ -165,7 +166,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             options = {name: self.templar.template(self.get_option(name)) for name in _PLACE}
             variables = {name: value for name, value in self._vars.items() if not name.startswith("hodei_workers")}
             _arguments, payload = gather.gather(options, variables, template=self.templar.template, load=load)
-            return listing.list_fleet(gather.dumps(payload), os.environ)
+            return listing.list_fleet(gather.dumps(templates.without_templates(payload)), os.environ)
         except HodeiError as error:
             raise AnsibleParserError(f"{path}: {error}") from None
 

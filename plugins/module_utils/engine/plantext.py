@@ -186,8 +186,7 @@ def _field(field: FieldChange, width: int) -> Iterator[str]:
     forces = "  (forces a new one)" if field.forces_replace else ""
     name = f"          {field.path + ':':<{width + 1}}"
     if hides(field):
-        word = "(added)" if field.before is None else "(removed)" if field.after is None else "(changed)"
-        yield f"{name} {word}{forces}"
+        yield f"{name} {_hidden(field)}{forces}"
         return
     before, after = (_printable(humanise(field.path, value)) for value in (field.before, field.after))
     if len(before) + len(after) <= _LONG:
@@ -196,6 +195,15 @@ def _field(field: FieldChange, width: int) -> Iterator[str]:
         yield f"{name}{forces}"
         yield f"            - {before}"
         yield f"            + {after}"
+
+
+def _hidden(field: FieldChange) -> str:
+    return "(added)" if field.before is None else "(removed)" if field.after is None else "(changed)"
+
+
+def _as_shown(field: FieldChange) -> tuple[object, ...]:
+    """What a reader sees of a field: what is hidden looks the same whatever it is."""
+    return (field.path, _hidden(field), field.forces_replace) if hides(field) else tuple(field)
 
 
 def _printable(text: str) -> str:
@@ -212,7 +220,7 @@ def _likeness(change: Change) -> tuple[Hashable, ...]:
         change.cause,
         change.reason,
         change.provider,
-        repr(change.fields),
+        repr([_as_shown(field) for field in change.fields]),
         change.deposed,
         (change.when_idle, change.draining_since is not None),
     )
