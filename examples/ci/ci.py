@@ -76,27 +76,46 @@ class Queue(Service):
 
 
 class Runner(Service):
-    """Runs one job after another."""
+    """Runs one job after another, until it is told to finish."""
 
     def __init__(self, queue: str) -> None:
         super().__init__()
         self.queue = queue
         self.done = 0
+        self.busy = self.finishing = False
+        self.job = ""
         threading.Thread(target=self.work, daemon=True).start()
 
     def health(self) -> dict[str, Any]:
-        return {**super().health(), "done": self.done}
+        return {**super().health(), "done": self.done, "job": self.job}
+
+    def get(self, path: str) -> Any:
+        if path == "/busy":
+            return {} if self.busy else None
+        return super().get(path)
+
+    def post(self, path: str, body: Any) -> Any:
+        if path == "/finish":
+            with self.lock:
+                self.finishing = True
+            return {}
+        return None
 
     def work(self) -> None:
-        """Fetch and run jobs for ever; a queue that is away for a while is no reason to fail."""
+        """Fetch and run jobs until told to finish; a queue that is away for a while is no reason to fail."""
         while True:
+            with self.lock:
+                self.busy = not self.finishing
             try:
-                job = call(f"{self.queue}/next")["job"]
+                job = call(f"{self.queue}/next")["job"] if self.busy else None
                 if job is None:
+                    self.busy = False
                     time.sleep(IDLE_SECONDS)
                     continue
+                self.job = job["name"]
                 ended = subprocess.run(job["command"], capture_output=True, text=True, check=False)
                 self.done += 1
+                self.job = ""
                 print(f"job {job['name']}: exit code {ended.returncode}", flush=True)
                 result = {"job": job["name"], "runner": os.environ.get("WORKER_ID", ""), "exit_code": ended.returncode}
                 call(f"{self.queue}/results", {**result, "output": ended.stdout.strip()})
@@ -119,7 +138,9 @@ def serve(service: Service) -> None:
             self.reply(service.get(self.path))
 
         def do_POST(self) -> None:
-            self.reply(service.post(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.reply(
+                service.post(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null"))
+            )
 
         def reply(self, answer: Any) -> None:
             body = json.dumps(answer).encode()

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "ci"
 JOBS = 6
+JOB_SECONDS = 8
 WAIT_SECONDS = 20.0
 WIDTH = 100
 
@@ -160,11 +161,17 @@ def story(demo: Demo) -> None:
     wait_for(lambda: demo.workers()["worker.runner[1]"]["state"] == "failed", "the runner to be seen as failed")
     demo.play("converge")
 
-    demo.say("Change the document: LOG_LEVEL: info -> debug, and more grace.")
+    demo.say("Change the document while a runner is in the middle of a job: LOG_LEVEL: info -> debug, and more grace.")
+    runner = start_job(demo)
+    print(f"   {runner} works on a job of {JOB_SECONDS} s", flush=True)
     demo.edit("LOG_LEVEL: info", "LOG_LEVEL: debug")
     demo.edit("grace: 5s", "grace: 8s")
     demo.play("plan")
     demo.play("converge")
+    result = demo.queue("/results")["results"][-1]
+    if (result["runner"], result["output"]) != (runner, "last line"):
+        stop(f"the job should have come to its end: {result}")
+    print(f"   {runner} was replaced when its job had come to its end: {result['output']!r}", flush=True)
 
     before = call(demo.port, "/healthz")["pid"]
     demo.say("Rename a worker: queue -> jobs, and hodei_moved says that it is the same.")
@@ -184,6 +191,19 @@ def story(demo: Demo) -> None:
 
     demo.say("Destroy: asked for by name.")
     demo.play("destroy", "-e", "hodei_confirm=ci-demo")
+
+
+def start_job(demo: Demo) -> str:
+    """Give a runner something to do for a while, and return its name once it is at it."""
+    ports = {one["address"]: one["ports"]["http"] for one in demo.workers().values() if "runner" in one["address"]}
+    job = {"name": "long", "command": ["sh", "-c", f"sleep {JOB_SECONDS}; echo last line"]}
+    demo.queue("/jobs", {"jobs": [job]})
+
+    def at_work() -> list[str]:
+        return [call(port, "/healthz")["worker"] for port in ports.values() if call(port, "/healthz")["job"] == "long"]
+
+    wait_for(at_work, "a runner to take the job")
+    return at_work()[0]
 
 
 def work(demo: Demo) -> None:
@@ -206,7 +226,7 @@ def call(port: int, path: str, body: Any = None) -> Any:
 
 def worth_reading(output: str) -> list[str]:
     """Leave out what Ansible prints around the interesting part."""
-    noise = ("PLAY", "TASK", "ok:", "changed:", "localhost ", "included:")
+    noise = ("PLAY", "TASK", "ok:", "changed:", "localhost ", "included:", "skipping:")
     kept = [line.rstrip() for line in output.splitlines() if not line.startswith(noise) and " : ok=" not in line]
     text = re.sub(r"\n{2,}", "\n", "\n".join(kept)).strip("\n")
     said = re.search(r'"msg": (".*?"|\[.*?\])', output, re.DOTALL)

@@ -160,7 +160,7 @@ options:
   wait_for_drain:
     description:
       - Wait until workers that have to finish their work have done so.
-      - V(false) asks once. Whoever works then is V(waiting) in the results, which is no failure, and RV(overdue). What is to be done
+      - V(false) asks once. Whoever works then is V(waiting) in the results, which is no failure, and listed as overdue. What is to be done
         with it is left to its provider, or to the next run where no provider can do it.
     type: bool
     default: true
