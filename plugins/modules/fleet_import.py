@@ -66,6 +66,11 @@ results:
   returned: success or failure after something was begun
   type: list
   elements: dict
+overdue:
+  description: What is late and by how many seconds.
+  returned: success
+  type: list
+  elements: dict
 run_id:
   description: The id of the run in the history. Empty in check mode.
   returned: success
