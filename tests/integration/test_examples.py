@@ -104,3 +104,83 @@ def test_a_changed_configuration_reaches_the_runner_in_mid_job(example: Example)
     wait_for(loaded, "the runner to read its configuration again")
     go.touch()
     example.until_job("long", "success")
+
+
+def occupy(example: Example, count: int) -> dict[str, str]:
+    """Give jobs to so many runners, each until the file of its name is there; job by the worker that has it."""
+    for number in range(count):
+        example.queue(f"busy-{number}", f"while ! test -e {example.place}/busy-{number}; do sleep 0.1; done")
+    running = {example.until_job(f"busy-{number}", "running")["runner"]: f"busy-{number}" for number in range(count)}
+    return {worker(runner): job for runner, job in running.items()}
+
+
+def worker(runner: str) -> str:
+    """The worker's id in what the service calls its runner: vm-runner-0, ci-jenkins-agent-1."""
+    return "-".join(runner.split("-")[-2:])
+
+
+def test_a_busy_runner_finishes_its_job_before_it_is_replaced(example: Example) -> None:
+    """The idle one is replaced meanwhile; the busy one takes no second job, ends the first, and only then goes."""
+    before = example.runners()
+    ((busy, job),) = occupy(example, 1).items()
+    (idle,) = before.keys() - {busy}
+    name = busy.partition("-")[0]
+    replacing = example.start("converge", "-e", f'{{"hodei_replace": ["{name}"]}}')
+    example.until(
+        replacing, lambda: example.runners().get(idle) not in (None, before[idle]), "the idle runner to be replaced"
+    )
+    example.queue("next", "echo $WORKER_ID")
+    assert worker(example.until_job("next", "success")["runner"]) == idle
+    assert replacing.poll() is None, "the converge waits"
+    assert example.runners()[busy] == before[busy]
+    assert example.jobs()[job]["state"] == "running"
+    (example.place / job).touch()
+    done = example.finish(replacing)
+    assert done.code == 0, done.output
+    assert example.jobs()[job]["state"] == "success"
+    assert example.runners()[busy] != before[busy]
+    assert example.play("converge").changed == 0
+    occupy_again = [f"after-{number}" for number in range(2)]
+    for after in occupy_again:
+        example.queue(after, f"while ! test -e {example.place}/after; do sleep 0.1; done")
+    assert {worker(example.until_job(after, "running")["runner"]) for after in occupy_again} == set(before), "both work"
+    (example.place / "after").touch()
+
+
+def test_scale_down_waits_for_the_job_of_whom_it_ends(example: Example) -> None:
+    """Without patience it says who works and goes on later; the other runner's job is nobody's concern."""
+    jobs = occupy(example, 2)
+    before = example.runners()
+    ending = max(jobs)
+    (staying,) = jobs.keys() - {ending}
+    example.extra[COUNTS[example.directory.name]] = 1
+    impatient = example.play("converge", "-e", "hodei_wait_for_drain=false")
+    assert [one["status"] for one in impatient.results[0]["results"]] == ["waiting"]
+    assert example.runners() == before
+    (example.place / jobs[ending]).touch()
+    example.until_job(jobs[ending], "success")
+    example.play("converge")
+    assert example.runners() == {staying: before[staying]}
+    assert example.jobs()[jobs[staying]]["state"] == "running"
+    (example.place / jobs[staying]).touch()
+    example.until_job(jobs[staying], "success")
+
+
+@pytest.mark.parametrize("example", ["github-runner", "jenkins-agent"], indirect=True)
+def test_a_service_that_cannot_be_asked_costs_no_job(example: Example) -> None:
+    """Who cannot be asked counts as busy: the runner is not touched before its service says that it is idle."""
+    ((busy, job),) = occupy(example, 1).items()
+    before = example.runners()
+    example.one("worker", state="paused", targets=["service"])
+    name = busy.partition("-")[0]
+    asked = example.play(
+        "converge",
+        "-e",
+        f'{{"hodei_replace": ["{name}"], "hodei_excludes": ["service"], "hodei_wait_for_drain": false}}',
+    )
+    assert {one["status"] for one in asked.results[0]["results"]} == {"waiting"}
+    assert example.runners() == before
+    example.one("worker", state="started", targets=["service"])
+    assert example.jobs()[job]["state"] == "running"
+    (example.place / job).touch()
+    example.until_job(job, "success")

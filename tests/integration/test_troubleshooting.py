@@ -280,6 +280,18 @@ def stopped_outside(site: Site, testbed: Testbed) -> str:
     return everything(site.one("fleet_plan"))
 
 
+@shows
+def never_idle(site: Site, testbed: Testbed) -> str:
+    converged(site, one(lifecycle={"drain": {"busy": {"command": ["true"]}, "interval": "100ms", "timeout": "1s"}}))
+    return site.refused("fleet", replace=["a"])
+
+
+@shows
+def waiting(site: Site, testbed: Testbed) -> str:
+    converged(site, one(lifecycle={"drain": {"busy": {"command": ["true"]}, "interval": "100ms"}}))
+    return everything(site.one("fleet", replace=["a"], wait_for_drain=False))
+
+
 # ---- guards ---------------------------------------------------------------------------------------------------------
 
 
