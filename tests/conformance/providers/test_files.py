@@ -19,12 +19,18 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Verb,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, wait_log
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, needs, wait_log
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 BINARY = bytes(range(256))
 #: Shows its file at the start, and again at each SIGHUP.
 SHOWING = "trap 'echo again; cat app.toml' HUP; cat app.toml; while :; do sleep 0.05; done"
+
+
+@pytest.fixture(autouse=True)
+def carried(fleet: Fleet) -> None:
+    """Only where the provider carries files."""
+    needs(fleet, "files")
 
 
 def file(path: str, content: str, **more: Any) -> dict[str, Any]:

@@ -27,6 +27,8 @@ COLUMN: Column = {
     "user": _none("workers run as the user that converges; choose providers of type process"),
     "resources": _none("nothing limits these processes; choose providers of type process"),
     "ports": _none("name the port in command; choose providers of type process for ports by name"),
+    "files": _none("write them by the command, below the worker's own directory; or type process"),
+    "reload": _none("there are no files to tell of; choose providers of type process"),
     "volumes": _none("write below the worker's own directory"),
     "health": _none("nobody watches; choose providers of type process"),
     "restart": _none("nobody watches: a worker that ended is started by the next converge; or type process"),
