@@ -70,7 +70,7 @@ def test_a_change_with_a_reload_and_nothing_secret_anywhere(site: Site) -> None:
     site.set([worker({"path": "app.conf", "content": f"one {SECRET}"}, **reload)])
     made = site.run(site.write_play([task("fleet", diff=True), task("worker_info")]), "-vvv")
     pids = site.pids()
-    wait_for(lambda: (home_of(site) / "seen").exists(), "the worker to read its file")
+    wait_for((home_of(site) / "seen").exists, "the worker to read its file")
     site.set([worker({"path": "app.conf", "content": f"two {SECRET}"}, **reload)])
     plan = site.run("plan")
     changed = site.run(site.write_play([task("fleet", diff=True), task("worker_info"), task("fleet_info")]), "-vvv")
