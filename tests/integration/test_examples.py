@@ -69,7 +69,7 @@ def test_the_service_breaks(example: Example) -> None:
     jobs = example.jobs()
     example.one("worker", state="paused", targets=["service"])
     go.touch()
-    wait_for(lambda: (example.place / "go.done").exists(), "the job to end while nobody answers")
+    wait_for((example.place / "go.done").exists, "the job to end while nobody answers")
     assert example.runners() == before
     example.one("worker", state="started", targets=["service"])
     assert example.until_job("before", "success")["runner"] == runner

@@ -9,9 +9,9 @@ name, so the package of a plug-in has to be installed on the machine where the t
 
 from __future__ import annotations
 
-import importlib.metadata as metadata
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
