@@ -26,11 +26,11 @@ CONNECTIONS = 100
 
 
 def followed(fleet: Fleet, name: str, meanwhile: Callable[[], None], length: int) -> bytes:
-    """Follow a log until so many bytes have come, while something is done to its worker."""
+    """Follow a log for some time, while something is done to its worker."""
     found: list[bytes] = []
     thread = threading.Thread(
         target=lambda: found.append(
-            fleet.rig.open().logs(LogRequest(fleet.target(name), follow=60.0, limit=length)).text
+            fleet.rig.open().logs(LogRequest(fleet.target(name), follow=20.0, limit=length)).text
         )
     )
     thread.start()
