@@ -22,7 +22,11 @@ class SpoolRig:
     """Spooled processes below a directory."""
 
     #: What the suite asks for beyond the column, and this provider does not do.
-    without: ClassVar[Mapping[str, str]] = {"ttl": "nobody watches: the next converge ends what has lived too long"}
+    without: ClassVar[Mapping[str, str]] = {
+        "ttl": "nobody watches: the next converge ends what has lived too long",
+        "renaming": "a process carries the directory of its object, which is named after the worker",
+        "release": "every process that carries a directory of the spool is ours",
+    }
 
     def __init__(self, place: Path) -> None:
         self.root = place / OWNER / "spool"

@@ -85,14 +85,18 @@ class Rig(Protocol):
         """Remove everything."""
 
 
+#: What a provider may lack that is no field of its column: its rig says so in ``without``.
+BEYOND_COLUMN = ("ttl", "renaming", "release")
+
+
 def needs(fleet: Fleet, *names: str) -> None:
     """Skip a test of what the provider declares NONE in its column (or its rig in ``without``), telling the reason that it gives."""
     found = fleet.provider.fingerprint()
     without = getattr(fleet.rig, "without", {})
     for name in names:
-        one = cell(found.column, name)
-        if name in without or (name != "ttl" and one.support in (Support.NONE, Support.IGNORED)):
-            reason = without.get(name) or one.note
+        one = None if name in BEYOND_COLUMN else cell(found.column, name)
+        if name in without or (one is not None and one.support in (Support.NONE, Support.IGNORED)):
+            reason = without.get(name) or (one.note if one else "")
             assert reason, f"{found.type} cannot carry {name} and does not tell the user why, or what to do"
             pytest.skip(f"{found.type} declares that it has no {name}: {reason}")
 

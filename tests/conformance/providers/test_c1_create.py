@@ -10,7 +10,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import LogRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import LINEAGE, Fleet
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import LINEAGE, Fleet, needs
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 
@@ -114,6 +114,7 @@ def test_a_verb_against_an_older_version_is_a_conflict(fleet: Fleet) -> None:
 
 def test_another_address_for_what_goes_on_living(fleet: Fleet) -> None:
     """Renamed in one step, asked for twice; its run, its log and what it is made of stay."""
+    needs(fleet, "renaming")
     spec = fleet.rig.shell("echo hello; sleep 600")
     made = fleet.make("old", spec, key=3)
     wait_for(lambda: b"hello" in fleet.provider.logs(LogRequest(fleet.target("old", key=3))).text, "its first words")
@@ -149,6 +150,7 @@ def test_another_address_for_what_goes_on_living(fleet: Fleet) -> None:
 
 def test_a_move_against_an_older_version_is_a_conflict(fleet: Fleet) -> None:
     """The world changed between plan and apply."""
+    needs(fleet, "renaming")
     made = fleet.make("old", fleet.rig.shell("sleep 600"))
     fleet.do(Verb.PAUSE, "old", etag=made.etag)
     move = fleet.request("new", {}, moved_from=Address("worker", "old"), etag=made.etag, operation="op-2")

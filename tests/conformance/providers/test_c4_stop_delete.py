@@ -10,7 +10,7 @@ import time
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import LogRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, wait_log
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, needs, wait_log
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 
@@ -90,6 +90,7 @@ def test_bulk(fleet: Fleet) -> None:
 
 def test_what_is_released_runs_on_and_belongs_to_nobody(fleet: Fleet) -> None:
     """Twice is as good as once; another of its name can be made beside it, and only that one is ours."""
+    needs(fleet, "release")
     spec = fleet.rig.shell("exec sleep 600")
     made = fleet.make("free", spec)
     for _unused in range(2):

@@ -166,6 +166,8 @@ class SpoolProvider:
         return Outcome(item.address, item.generation, seen, error)
 
     def _update(self, request: CreateRequest, name: str) -> Outcome:
+        if request.moved_from is not None:
+            raise _cannot("a spool worker cannot be renamed", "Leave `moved` out: it is made anew under its new name.")
         record = self._present(request, name)
         if record["lineage"] not in (request.labels.lineage, request.adopt_from):
             raise _conflict(f"{name} belongs to lineage {record['lineage']}", "Adopt that lineage by fleet_refresh.")
@@ -178,6 +180,8 @@ class SpoolProvider:
         return self._outcome(request, name, record)
 
     def _act(self, verb: Verb, target: Target, name: str) -> Outcome:
+        if verb is Verb.RELEASE:
+            raise _cannot("a spool worker cannot be let go", "Delete it, or keep it in the fleet.")
         if verb in (Verb.STOP, Verb.DELETE) and self._spool.read(name) is None:
             return Outcome(target.address, target.generation)
         record = self._present(target, name)
@@ -254,6 +258,10 @@ class SpoolProvider:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _cannot(message: str, hint: str) -> HodeiError:
+    return HodeiError(Kind.COMPATIBILITY, message, hint=hint)
 
 
 def _conflict(message: str, hint: str) -> HodeiError:
