@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import pytest
-
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Support, cell
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
@@ -91,6 +89,8 @@ BEYOND_COLUMN = ("ttl", "renaming", "release")
 
 def needs(fleet: Fleet, *names: str) -> None:
     """Skip a test of what the provider declares NONE in its column (or its rig in ``without``), telling the reason that it gives."""
+    import pytest  # rigs serve programs too, that run where it is not installed
+
     found = fleet.provider.fingerprint()
     without = getattr(fleet.rig, "without", {})
     for name in names:
