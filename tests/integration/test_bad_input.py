@@ -70,7 +70,7 @@ def test_what_cannot_run_here(site: Site, testbed: Testbed) -> None:
         task("fleet", providers={"local": {"type": "dokcer"}}, workers=[{"name": "a", "command": SLEEP}]),
         fleet(ports=[{"name": "http", "host": taken}]),
         fleet(command=DYING, restart="never"),
-        fleet(health={"tcp": {"port": 1}, "interval": "100ms", "timeout": "200ms", "failures": 2}, restart="never"),
+        fleet(health={"tcp": {"port": 1}, "interval": "100ms", "timeout": "5s", "failures": 2}, restart="never"),
         fleet(user="nobody-of-that-name"),
         task("fleet", lease_timeout="soon", workers=[]),
         task("worker_logs", address="a", limit="much"),

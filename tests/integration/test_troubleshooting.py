@@ -219,7 +219,7 @@ def unknown_exit(site: Site, testbed: Testbed) -> str:
 @shows
 def slow_start(site: Site, testbed: Testbed) -> str:
     return initialised(
-        site, one(health={"tcp": {"port": 1}, "interval": "100ms", "timeout": "200ms", "failures": 2}, **NEVER)
+        site, one(health={"tcp": {"port": 1}, "interval": "100ms", "timeout": "5s", "failures": 2}, **NEVER)
     )
 
 
