@@ -12,10 +12,10 @@ interpreter that Ansible itself runs on, needs neither: it is the same module, s
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 #: Connections that run a task on the machine of ansible-playbook itself.
@@ -30,7 +30,8 @@ _START = (
     "sys.modules['ansible_collections']=package;"
     "runpy.run_module(sys.argv.pop(1),run_name='__main__',alter_sys=True)"
 )
-_DEPTH = 6  # of this file below ansible_collections
+#: Where ansible_collections is: six levels above this file.
+_COLLECTIONS = Path(__file__).absolute().parents[5]
 
 
 def is_possible(
@@ -43,11 +44,8 @@ def is_possible(
 def command(module: str) -> str:
     """Return the shell command that runs a module, named in full (``hodei.workers.fleet``)."""
     namespace, collection, name = module.split(".")
-    collections = os.path.abspath(__file__)
-    for _unused in range(_DEPTH):
-        collections = os.path.dirname(collections)
     code = f"ansible_collections.{namespace}.{collection}.plugins.modules.{name}"
-    return shlex.join([sys.executable, "-P", "-c", _START, collections, code])
+    return shlex.join([sys.executable, "-P", "-c", _START, str(_COLLECTIONS), code])
 
 
 def arguments(args: Mapping[str, Any]) -> bytes:
