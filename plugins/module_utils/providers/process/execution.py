@@ -80,7 +80,7 @@ class Pump:
                     deadline = time.monotonic() + _DRAIN
                     self._selector.unregister(self._ended)
                     self._close(self._feed)
-                else:
+                elif key.fd in self._open:  # the end and the feed can come in one batch: it is closed by then
                     self._move(key.fd)
         for fd in self._open.intersection(self._outputs):
             # What the command itself wrote is in the pipe by now; more than that is not its own.
