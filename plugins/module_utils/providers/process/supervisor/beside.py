@@ -14,7 +14,6 @@ from typing import Any
 from .launching import side_launch
 from .policy import Exit
 from .record import Record
-from .spawn import spawn
 from .world import World, disk_problem
 
 _numbers = itertools.count(1)
@@ -43,7 +42,7 @@ async def run_beside(
         run.append(world.expect(pid, f"{record.token}.{suffix}"))
 
     try:
-        await spawn(world.forker, side_launch(record, world, command, suffix, request or {}), fds, recorded)
+        await world.spawner.spawn(side_launch(record, world, command, suffix, request or {}), fds, recorded)
         await asyncio.wait(run, timeout=timeout)
         if run[0].done():
             return run[0].result().code

@@ -15,7 +15,6 @@ from .launching import limits_of, main_launch
 from .logs import log_name, redact, tail
 from .policy import Exit
 from .record import Record, save
-from .spawn import spawn
 from .tree import marker_of
 from .wire import RefusedError
 from .world import World, disk_problem
@@ -44,7 +43,7 @@ class Run:
                 record.groups = world.groups.make(record.place, limits_of(record))
                 world.families[record.token] = record.groups
                 run._log_start = run._log_size()
-                await spawn(world.forker, main_launch(record, world), (), run._recorded)
+                await world.spawner.spawn(main_launch(record, world), (), run._recorded)
             except OSError as error:
                 run._forget()
                 raise disk_problem(error, world.directories.path) from error

@@ -167,6 +167,8 @@ class Server:
         hangup = asyncio.create_task(asyncio.get_running_loop().sock_recv(connection, 1))
         await asyncio.wait((run, hangup), return_when=asyncio.FIRST_COMPLETED)
         hangup.cancel()
+        # A loop that still reads a closed descriptor would be deaf to the next one of that number.
+        await asyncio.wait((hangup,))
         if not run.done():
             run.cancel()
             await asyncio.wait((run,))

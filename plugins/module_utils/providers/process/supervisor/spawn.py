@@ -20,68 +20,74 @@ _START_TIMEOUT = 30.0
 _ASKS = 3
 
 
-async def spawn(forker: Forker, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]) -> int:
-    """Start a program and return its pid once it runs.
+class Spawner:
+    """Starts programs through a forker. One request at a time waits for room: a loop knows one writer of a descriptor."""
 
-    ``recorded`` is called with the pid before the child goes on; what it raises ends the child. Raises RefusedError
-    with the cause when the program cannot run.
-    """
-    try:
-        async with asyncio.timeout(_START_TIMEOUT):
-            for _ask in range(_ASKS):
-                pid, problem = await _try(forker, launch, streams, recorded)
-                # Without a pid there is no program: a forker that died took the request with it.
-                if pid or problem:
-                    break
-            else:
-                raise RefusedError("internal", f"could not start {launch.program}: its process died {_ASKS} times")
-    except TimeoutError:
-        raise RefusedError("timeout", f"starting {launch.program} took over {_START_TIMEOUT:.0f} s") from None
-    if problem:
-        raise explain(launch, problem)
-    return pid
+    def __init__(self, forker: Forker) -> None:
+        self._forker = forker
+        self._turn = asyncio.Lock()
 
+    async def spawn(self, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]) -> int:
+        """Start a program and return its pid once it runs.
 
-async def _try(
-    forker: Forker, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]
-) -> tuple[int, bytes]:
-    """Have a child forked and send it through its gate; return its pid, 0 for none, and its problem, empty for none."""
-    loop = asyncio.get_running_loop()
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    with ours:
-        with theirs:
-            await _fork(forker, (theirs.fileno(), *streams))
+        ``recorded`` is called with the pid before the child goes on; what it raises ends the child. Raises RefusedError
+        with the cause when the program cannot run.
+        """
         try:
-            await loop.sock_sendall(ours, encode_launch(launch))
-            greeting = await loop.sock_recv(ours, 256)
-        except ConnectionError:
-            greeting = b""
-        if not greeting.endswith(b"\n"):
-            return 0, greeting
-        pid = int(greeting)
-        recorded(pid)
-        try:
-            await loop.sock_sendall(ours, b"g")
-            return pid, await loop.sock_recv(ours, 256)
-        except ConnectionError:
-            return pid, b"start 0"
+            async with asyncio.timeout(_START_TIMEOUT):
+                for _ask in range(_ASKS):
+                    pid, problem = await self._try(launch, streams, recorded)
+                    # Without a pid there is no program: a forker that died took the request with it.
+                    if pid or problem:
+                        break
+                else:
+                    raise RefusedError("internal", f"could not start {launch.program}: its process died {_ASKS} times")
+        except TimeoutError:
+            raise RefusedError("timeout", f"starting {launch.program} took over {_START_TIMEOUT:.0f} s") from None
+        if problem:
+            raise explain(launch, problem)
+        return pid
 
-
-async def _fork(forker: Forker, fds: Sequence[int]) -> None:
-    """Ask the forker, when it has room for another request."""
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            forker.fork(fds)
-            return
-        except BlockingIOError:
-            room = asyncio.Event()
-            loop.add_writer(forker, room.set)
+    async def _try(
+        self, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]
+    ) -> tuple[int, bytes]:
+        """Have a child forked and send it through its gate; return its pid, 0 for none, and its problem, empty for none."""
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours:
+            with theirs:
+                await self._fork((theirs.fileno(), *streams))
             try:
-                await room.wait()
-            finally:
-                loop.remove_writer(forker)
+                await loop.sock_sendall(ours, encode_launch(launch))
+                greeting = await loop.sock_recv(ours, 256)
+            except ConnectionError:
+                greeting = b""
+            if not greeting.endswith(b"\n"):
+                return 0, greeting
+            pid = int(greeting)
+            recorded(pid)
+            try:
+                await loop.sock_sendall(ours, b"g")
+                return pid, await loop.sock_recv(ours, 256)
+            except ConnectionError:
+                return pid, b"start 0"
+
+    async def _fork(self, fds: Sequence[int]) -> None:
+        """Ask the forker, when it has room for another request."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            while True:
+                try:
+                    self._forker.fork(fds)
+                    return
+                except BlockingIOError:
+                    room = asyncio.Event()
+                    loop.add_writer(self._forker, room.set)
+                    try:
+                        await room.wait()
+                    finally:
+                        loop.remove_writer(self._forker)
 
 
 def explain(launch: Launch, problem: bytes) -> RefusedError:

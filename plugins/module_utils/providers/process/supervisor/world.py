@@ -21,6 +21,7 @@ from .logs import Keeper
 from .policy import DRAIN_AT_ONCE, Exit, read_status
 from .ports import Ports
 from .procfs import boot_id
+from .spawn import Spawner
 from .tree import Leader, Reaper
 from .wire import RefusedError
 
@@ -49,12 +50,14 @@ class World:
     events: EventLog = field(init=False)
     logs: Keeper = field(init=False)
     reaper: Reaper = field(init=False)
+    spawner: Spawner = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what depends on the other fields."""
         self.events = EventLog(self.directories.owner)
         self.logs = Keeper(self.directories.logs)
         self.reaper = Reaper(self.leaders, self._grouped)
+        self.spawner = Spawner(self.forker)
 
     def _grouped(self, family: str) -> list[int]:
         groups = self.families.get(family)

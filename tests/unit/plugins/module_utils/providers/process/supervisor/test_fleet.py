@@ -550,6 +550,23 @@ def test_the_forker_is_replaced_when_it_dies(inside: Run, monkeypatch: pytest.Mo
     inside(scenario)
 
 
+def test_a_forker_that_is_behind(inside: Run) -> None:
+    """Many wait for it to have room, and each gets its turn."""
+
+    async def scenario(made: Inside) -> None:
+        forker = made.world.forker
+        forker._connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        os.kill(forker.pid, signal.SIGSTOP)
+        tasks = [asyncio.create_task(made.fleet.create(draft(f"w{number}"))) for number in range(40)]
+        await asyncio.sleep(0.2)
+        os.kill(forker.pid, signal.SIGCONT)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*tasks)
+        assert {one.record.state for one in made.fleet.workers.values()} == {"running"}
+
+    inside(scenario)
+
+
 def test_many_at_once(inside: Run) -> None:
     """More than are started side by side."""
 

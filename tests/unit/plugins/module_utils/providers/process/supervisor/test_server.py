@@ -1,0 +1,41 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The supervisor's side of the socket, inside the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.server import Server
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import encode
+from ansible_collections.hodei.workers.tests.unit.plugins.module_utils.providers.process.supervisor.conftest import (
+    Inside,
+    draft,
+    target,
+)
+
+
+def test_the_loop_forgets_a_caller_of_exec_before_its_descriptor_is_closed(inside: Callable[..., None]) -> None:
+    """Or it would be deaf to whoever gets that number next."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w"))
+        server = Server(made.fleet, made.world, {}, lambda: None)
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        number = theirs.fileno()
+        null = os.open(os.devnull, os.O_RDWR)
+        request = {"op": "exec", "target": target("w"), "command": ["true"], "timeout": 10.0}
+        socket.send_fds(ours, [encode(request)], [null] * 3)
+        await server._serve(theirs)
+        assert theirs.fileno() == -1
+        assert not loop.remove_reader(number)
+        assert b'"exit_code":0' in ours.recv(4096)
+        ours.close()
+        os.close(null)
+
+    inside(scenario)
