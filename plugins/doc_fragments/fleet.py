@@ -105,6 +105,17 @@ options:
     default: true
 """
 
+    WAIT = r"""
+options:
+  wait_for_drain:
+    description:
+      - Wait until workers that have to finish their work have done so.
+      - V(false) asks once. Whoever works then is V(waiting) in the results, which is no failure, and listed as overdue. What is to be done
+        with it is left to its provider, or to the next run where no provider can do it.
+    type: bool
+    default: true
+"""
+
     PRUNE = r"""
 options:
   prune:
@@ -157,13 +168,6 @@ options:
       - How long an interrupted run waits for what is in flight, to record it.
     type: str
     default: 10s
-  wait_for_drain:
-    description:
-      - Wait until workers that have to finish their work have done so.
-      - V(false) asks once. Whoever works then is V(waiting) in the results, which is no failure, and listed as overdue. What is to be done
-        with it is left to its provider, or to the next run where no provider can do it.
-    type: bool
-    default: true
 """
 
     ATTRIBUTES = r"""

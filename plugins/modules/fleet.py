@@ -51,6 +51,7 @@ extends_documentation_fragment:
   - hodei.workers.fleet.selection
   - hodei.workers.fleet.replace
   - hodei.workers.fleet.drain
+  - hodei.workers.fleet.wait
   - hodei.workers.fleet.prune
   - hodei.workers.fleet.run
   - hodei.workers.fleet.attributes
@@ -143,6 +144,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import 
     REPLACE,
     RUN,
     SELECTION,
+    WAIT,
     WORKERS,
     spec,
 )
@@ -156,6 +158,7 @@ def main() -> None:
         SELECTION,
         REPLACE,
         DRAIN,
+        WAIT,
         PRUNE,
         RUN,
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},

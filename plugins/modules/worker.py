@@ -35,6 +35,7 @@ extends_documentation_fragment:
   - hodei.workers.fleet.selection
   - hodei.workers.fleet.replace
   - hodei.workers.fleet.drain
+  - hodei.workers.fleet.wait
   - hodei.workers.fleet.run
   - hodei.workers.fleet.attributes
   - hodei.workers.worker_document
@@ -150,6 +151,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import 
     REPLACE,
     RUN,
     SELECTION,
+    WAIT,
     WORKERS,
     spec,
 )
@@ -163,6 +165,7 @@ def main() -> None:
         SELECTION,
         REPLACE,
         DRAIN,
+        WAIT,
         RUN,
         ONE_WORKER,
         state={

@@ -25,11 +25,12 @@ def test_forgotten_by_name(site: Site) -> None:
     site.set(workers=[worker("a"), worker("b", lifecycle={"prevent_destroy": True})])
     site.tasks(task("fleet_init"), task("fleet"))
     pids = site.pids()
-    rehearsed, forgotten, again, nothing = site.tasks(
+    rehearsed, forgotten, again, nothing, waiting = site.tasks(
         task("fleet_forget", targets=["a"], check=True, diff=True),
         task("fleet_forget", targets=["a"]),
         task("fleet_forget", targets=["a"]),
         task("fleet_forget", targets=["nobody"]),
+        task("fleet_forget", targets=["b"], wait_for_drain=False),
     )
     assert rehearsed["changed"]
     assert (
@@ -40,6 +41,7 @@ def test_forgotten_by_name(site: Site) -> None:
     assert not again["changed"]
     assert not nothing["changed"]
     assert site.pids() == pids
+    assert "wait_for_drain. Supported parameters" in waiting["msg"], "nothing is stopped, so there is nothing to wait for"
     assert "no targets are given" in site.refused("fleet_forget", targets=[])
 
     planned = site.one("fleet_plan")

@@ -39,11 +39,12 @@ LEASE: Spec = {
 
 DRAIN: Spec = {"drain": {"type": "bool", "default": True}}
 
+WAIT: Spec = {"wait_for_drain": {"type": "bool", "default": True}}
+
 RUN: Spec = {
     **LEASE,
     "parallel": {"type": "int", "default": 64},
     "interrupt_grace": {"type": "str", "default": "10s"},
-    "wait_for_drain": {"type": "bool", "default": True},
 }
 
 PRUNE: Spec = {
