@@ -149,12 +149,12 @@ def test_a_converge_that_does_not_wait(site: Site) -> None:
 
 def test_stop_restart_and_destroy_wait_and_force_does_not(site: Site) -> None:
     """One task each; the emergency exit is named in the message."""
-    one = at_work(site, {**ASKED, "timeout": "1s"})
+    one = at_work(site, {**ASKED, "timeout": "500ms"})
     stopped, forced = site.tasks(
         task("worker", {**one, "state": "restarted"}), task("worker", {**one, "state": "stopped", "drain": False})
     )
     assert stopped["failed"]
-    assert "does not become idle within 1s" in stopped["msg"]
+    assert "does not become idle within 500ms" in stopped["msg"]
     assert "hodei_drain=false" in stopped["msg"]
     assert not forced["failed"]
     assert not site.pids()

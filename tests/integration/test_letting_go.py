@@ -41,7 +41,9 @@ def test_forgotten_by_name(site: Site) -> None:
     assert not again["changed"]
     assert not nothing["changed"]
     assert site.pids() == pids
-    assert "wait_for_drain. Supported parameters" in waiting["msg"], "nothing is stopped, so there is nothing to wait for"
+    assert "wait_for_drain. Supported parameters" in waiting["msg"], (
+        "nothing is stopped, so there is nothing to wait for"
+    )
     assert "no targets are given" in site.refused("fleet_forget", targets=[])
 
     planned = site.one("fleet_plan")

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from ..model.errors import HodeiError, Kind
 from ..model.ports import StateStore
+from ..model.quantities import rough_time
 from ..model.records import Lease
 
 Clock = Callable[[], float]
@@ -66,7 +67,7 @@ def acquire_waiting(
             if not (error.kind is Kind.CONFLICT and error.retryable) or now >= deadline or give_up():
                 raise
             if not told:
-                on_wait(f"waiting up to {timeout:.0f} s: {error.message}")
+                on_wait(f"waiting up to {rough_time(timeout)}: {error.message}")
                 told = True
         sleep(min(wait, deadline - now))
         wait = min(2 * wait, _LONGEST_WAIT)

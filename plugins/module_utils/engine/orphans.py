@@ -17,6 +17,7 @@ from typing import Any
 from ..model.address import Address
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Activity, DrainRequest, Observation, Outcome, Provider, Target, Verb
+from ..model.quantities import rough_time
 from ..model.records import Lease, Operation, OperationEnd, Run, State
 from ..model.states import WorkerState
 from ..model.worker import Document, Lifecycle
@@ -98,7 +99,7 @@ def _kept(request: Collect, one: Observation, age: float | None, now: float) -> 
     if age is None:
         return "its age is unknown"
     if age < request.older_than:
-        return f"it is {age:.0f} s old, not yet {request.older_than:.0f} s"
+        return f"it is {rough_time(age)} old, not yet {rough_time(request.older_than)}"
     if one.protected:
         return "it is protected by prevent_destroy"
     if one.state is WorkerState.UNKNOWN:

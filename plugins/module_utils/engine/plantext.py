@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..model.address import Address, parse_address
 from ..model.change import Action, Cause, Change, FieldChange, Plan
 from ..model.normal import humanise
-from ..model.quantities import show_duration
+from ..model.quantities import rough_time
 from .difference import hides
 from .naming import several
 
@@ -64,7 +64,7 @@ def plan_sections(plan: Plan) -> list[tuple[str, list[str]]]:
     touching = [one for one in plan.pending if one.action not in _STATE_ONLY]
     noting = [one for one in plan.pending if one.action in _STATE_ONLY]
     mixed = len({one.provider for one in plan.changes}) > 1
-    late = {who: f"by {show_duration(round(seconds))}" for who, seconds in plan.overdue.items()}
+    late = {who: f"by {rough_time(seconds)}" for who, seconds in plan.overdue.items()}
     sections: list[tuple[str, Iterable[str]]] = [
         ("Changed from outside since the last converge", _drift(touching)),
         (TO_DO, _changes(touching, mixed)),

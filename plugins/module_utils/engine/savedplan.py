@@ -17,6 +17,7 @@ from typing import Any
 
 from ..model.change import Plan
 from ..model.errors import HodeiError, Kind
+from ..model.quantities import rough_time
 from ..model.records import State
 from ..model.worker import Document
 from .naming import several
@@ -84,8 +85,8 @@ def unseal(text: str, *, secret: bytes, owner: str, lineage: str, now: float) ->
             hint="Make it again; a plan is never changed by hand.",
         )
     if now > body["expires_at"]:
-        late = now - body["expires_at"]
-        raise HodeiError(Kind.CONFLICT, f"the plan expired {late:.0f} s ago", hint="Make it again and apply it sooner.")
+        late = rough_time(now - body["expires_at"])
+        raise HodeiError(Kind.CONFLICT, f"the plan expired {late} ago", hint="Make it again and apply it sooner.")
     given: dict[str, Any] = {n: tuple(one) if isinstance(one, list) else one for n, one in body["options"].items()}
     return SavedPlan(
         id=body["id"],

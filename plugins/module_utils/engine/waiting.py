@@ -172,7 +172,7 @@ def _reason(outcome: Outcome | None) -> str:
 def _too_long(step: Step, timeout: float, reason: str) -> HodeiError:
     return HodeiError(
         Kind.TIMEOUT,
-        f"it does not become idle within {show_duration(round(timeout))}: {reason}",
+        f"it does not become idle within {show_duration(timeout)}: {reason}",
         where=str(step.change.address),
         hint="It is left alone (on_timeout: wait). Converge again later, or stop it in the middle of its work with "
         "hodei_drain=false.",

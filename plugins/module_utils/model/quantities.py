@@ -96,6 +96,25 @@ def show_cpu(millicores: int) -> str:
     return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
 
 
+def rough_size(size: float) -> str:
+    """Say measured bytes in the largest unit that they fill: 12.3 GiB."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def rough_time(seconds: float) -> str:
+    """Say how long something took or is ago: 12 ms, 45 s, 3 min, 5 h, 12 days."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for unit, length, limit in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < limit:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
+
+
 def suggest_duration(text: str) -> str | None:
     """Guess what a wrong duration meant: `30 sec` -> `30s`."""
     match = re.fullmatch(rf"\s*({NUMBER})\s*([A-Za-z]+)\s*", text)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ...engine.state.place import problem_of_place
 from ...model.finding import Finding, ok, problem, warning
+from ...model.quantities import rough_size, rough_time
 from ..python_version import NEEDED
-from .words import rough_size, rough_time
 
 #: The versions of ansible-core that this collection is tested with: from, to below.
 _TESTED = ((2, 17), (2, 20))

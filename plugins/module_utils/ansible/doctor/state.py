@@ -16,8 +16,8 @@ from ...engine.state.keys import has_key, load_key
 from ...engine.state.verify import verify
 from ...model.finding import Finding, ok, problem, warning
 from ...model.ports import StateStore
+from ...model.quantities import rough_size, rough_time
 from ...model.records import State
-from .words import rough_size, rough_time
 
 _SHOWN = 5
 

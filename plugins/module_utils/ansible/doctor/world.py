@@ -17,7 +17,7 @@ from ...model.change import Plan
 from ...model.errors import HodeiError
 from ...model.finding import Finding, findings_of, ok, problem, warning
 from ...model.ports import Examinable, Fingerprint, Listing, Provider
-from .words import rough_time
+from ...model.quantities import rough_time
 
 #: A list call that takes longer than this many seconds makes each plan slow.
 _SLOW = 5.0

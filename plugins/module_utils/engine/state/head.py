@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...model.errors import HodeiError, Kind
+from ...model.quantities import rough_time
 from ...model.records import Lease
 from .holder import shown
 
@@ -103,11 +104,11 @@ def _holds(head: Head, lease: Lease) -> bool:
 
 
 def _held(head: Head, now: float) -> HodeiError:
-    age, left = max(0.0, now - head.acquired_at), head.expires_at - now
+    age, left = rough_time(max(0.0, now - head.acquired_at)), rough_time(head.expires_at - now)
     return HodeiError(
         Kind.CONFLICT,
-        f"fleet '{head.owner}' is being changed by {shown(head.holder)}, for {age:.0f} s now; "
-        f"its lease expires in {left:.0f} s unless renewed",
+        f"fleet '{head.owner}' is being changed by {shown(head.holder)}, for {age} now; "
+        f"its lease expires in {left} unless renewed",
         hint="Wait for it, or set break_lease: true when you are sure that it is gone.",
         retryable=True,
     )

@@ -48,9 +48,7 @@ class Spawner:
             raise explain(launch, problem)
         return pid
 
-    async def _try(
-        self, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]
-    ) -> tuple[int, bytes]:
+    async def _try(self, launch: Launch, streams: Sequence[int], recorded: Callable[[int], None]) -> tuple[int, bytes]:
         """Have a child forked and send it through its gate; return its pid, 0 for none, and its problem, empty for none."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()

@@ -82,7 +82,7 @@ def test_what_is_old_and_named_goes(fleet: Fleet) -> None:
     found = look(request(fleet, OTHER_LINEAGE), fleet.ports, fleet.tools, fleet.state)
     assert kept(found) == {
         "old": "",
-        "young": "it is 1800 s old, not yet 3600 s",
+        "young": "it is 30 min old, not yet 60 min",
         "safe": "it is protected by prevent_destroy",
         "ageless": "its age is unknown",
         "unknown": f"lineage {LINEAGE} is not among `lineages`",

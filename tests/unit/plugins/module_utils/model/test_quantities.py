@@ -16,6 +16,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.quantities imp
     parse_cpu,
     parse_duration,
     parse_size,
+    rough_size,
+    rough_time,
     show_cpu,
     show_duration,
     show_size,
@@ -118,6 +120,22 @@ def test_a_cpu_share_is_written_so_that_it_reads_the_same(millicores: int) -> No
 )
 def test_a_quantity_is_written_as_people_do(shown: str, text: str) -> None:
     assert shown == text
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (45_000, "43.9 KiB"), (2 << 30, "2.0 GiB"), (500 << 30, "500 GiB")],
+)
+def test_a_measured_size_is_said_roughly(size: int, words: str) -> None:
+    assert rough_size(size) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.012, "12 ms"), (0.4996, "500 ms"), (45, "45 s"), (300, "5 min"), (10_000, "3 h"), (1e6, "12 days")],
+)
+def test_a_measured_time_is_said_roughly(seconds: float, words: str) -> None:
+    assert rough_time(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.chart import Chart, concluded, rows
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.machine import clock, compared_clock
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.words import rough_size, rough_time
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import (
     HodeiError,
     InvalidDocument,
@@ -83,18 +82,3 @@ def test_what_lies_in_the_future() -> None:
     assert [one.level for one in clock({"then": 10.0}, 20.0)] == [Level.OK]
     (found,) = clock({"then": 10.0, "later": 3620.0}, 20.0)
     assert found.message.startswith("later lies 60 min in the future")
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [(0, "0 bytes"), (1023, "1023 bytes"), (45_000, "43.9 KiB"), (2 << 30, "2.0 GiB"), (500 << 30, "500 GiB")],
-)
-def test_sizes(size: int, words: str) -> None:
-    assert rough_size(size) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.012, "12 ms"), (45, "45 s"), (300, "5 min"), (10_000, "3 h"), (1e6, "12 days")]
-)
-def test_times(seconds: float, words: str) -> None:
-    assert rough_time(seconds) == words
