@@ -76,11 +76,12 @@ class Worker:
                 raise RefusedError("provider_specific", record.reason)
             return
         limit = patience + start_deadline(record.spec["health"], record.spec["settle"])
-        await asyncio.wait((self._ready,), timeout=limit)
-        if not self._ready.done():
+        ready = self._ready  # by the time that we wake another start may have begun
+        await asyncio.wait((ready,), timeout=limit)
+        if not ready.done():
             because = f": {self.problem}" if self.problem else ""
             raise RefusedError("timeout", f"not healthy within {limit:g} s{because}", "Read its log.")
-        problem = self._ready.result()
+        problem = ready.result()
         if problem is not None:
             raise problem
 
@@ -129,7 +130,7 @@ class Worker:
             self.resume()
         elif state == states.RECOVERING:
             self.record.failures = 0
-            self._ready = asyncio.get_running_loop().create_future()
+            self._unsettle()
             self._wake.set()
 
     async def restart(self, grace: float) -> None:
@@ -137,7 +138,7 @@ class Worker:
         if not self.running:
             self.start_again()
             return
-        self._ready = asyncio.get_running_loop().create_future()
+        self._unsettle()
         self._bring_to_end(RESTART, grace)
 
     async def stop(self, grace: float) -> None:
@@ -166,6 +167,7 @@ class Worker:
         self._run.freeze()
         self._become(states.PAUSED)
         self.tell("paused")
+        self._answer(None)
 
     def resume(self) -> None:
         """Thaw it, and let it work on if it was not told to finish. Raises RefusedError when it is neither paused nor running."""
@@ -206,7 +208,7 @@ class Worker:
 
     def renew(self) -> None:
         """Follow a changed spec without touching the process: health check and time to live."""
-        if self.running:
+        if self.running and self._ending is None:
             self._attend()
 
     def fail(self, cause: str) -> None:
@@ -216,8 +218,13 @@ class Worker:
 
     # ---- one life ------------------------------------------------------------------------------------------------
 
+    def _unsettle(self) -> None:
+        """Have another answer to wait for; who waits for the last one still gets this one."""
+        if self._ready.done():
+            self._ready = asyncio.get_running_loop().create_future()
+
     def _live_on(self, delay: float) -> None:
-        self._ready = asyncio.get_running_loop().create_future()
+        self._unsettle()
         self._wake.clear()
         if self._run is None:
             self._end = self._cause = ""
@@ -344,6 +351,8 @@ class Worker:
 
     def _bring_to_end(self, end: str, grace: float) -> None:
         """Begin the end of this run, or of the pause before the next one."""
+        if end == FAILURE and self._end:
+            return  # whoever ends it already decides what follows
         self._end, self._grace = end if self._end != STOP else STOP, grace
         self._wake.set()
         if self._run is None or not self.running or self._ending is not None:
@@ -351,6 +360,7 @@ class Worker:
         frozen = self.record.state == states.PAUSED
         if self._end in (STOP, TTL) and grace > 0:
             self._become(states.STOPPING)
+        self._unattend()  # how it is while it ends says nothing about the run that may follow
         self._ending = asyncio.create_task(self._run.terminate(grace, frozen))
 
     async def _outlive(self, run: Run) -> float | None:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor import procfs, record
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor import worker as worker_module
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.cgroup import find
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.record import Record
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import RefusedError
@@ -43,9 +44,9 @@ def worker(made: Inside, name: str) -> Worker:
 
 async def until(made: Inside, name: str, state: str) -> Record:
     """Wait until a worker is in a state."""
-    while worker(made, name).record.state != state:
+    while (found := made.fleet.find(name, None, 1)) is None or found.record.state != state:
         await asyncio.sleep(0.01)
-    return worker(made, name).record
+    return found.record
 
 
 def log(made: Inside, name: str) -> str:
@@ -304,32 +305,94 @@ def test_health_of_a_worker_whose_check_fails_later(inside: Run) -> None:
     inside(scenario)
 
 
+def test_who_waits_for_a_start_hears_of_it_when_another_begins_it_anew(inside: Run) -> None:
+    """A restart while it starts: both callers are answered by the run that gets well."""
+
+    async def scenario(made: Inside) -> None:
+        check = {**HEALTH, "failures": 10_000, "command": ["test", "-e", "well"]}
+        first = asyncio.create_task(made.fleet.create(draft("w", health=check)))
+        begun = (await until(made, "w", "starting")).pid
+        second = asyncio.create_task(made.fleet.act("restart", target("w")))
+        while worker(made, "w").record.pid in (0, begun):
+            await asyncio.sleep(0.01)
+        (made.path / "workers" / "w.1" / "well").touch()
+        await asyncio.gather(first, second)
+
+    inside(scenario)
+
+
+def test_who_waits_for_a_start_is_answered_though_the_next_one_begins_at_once(inside: Run) -> None:
+    """The answer is that of the start that was waited for."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w"))
+        found = worker(made, "w")
+        await found.restart(0.0)
+        waiting = asyncio.create_task(found.settled())
+        found._ready.add_done_callback(lambda _unused: found._unsettle())
+        await waiting
+
+    inside(scenario)
+
+
+def test_who_waits_for_a_start_is_answered_by_a_pause(inside: Run) -> None:
+    """A worker that another caller has paused is asked for its health no more."""
+
+    async def scenario(made: Inside) -> None:
+        check = {**HEALTH, "failures": 10_000, "command": ["test", "-e", "well"]}
+        first = asyncio.create_task(made.fleet.create(draft("w", health=check)))
+        await until(made, "w", "starting")
+        await made.fleet.act("pause", target("w"))
+        await first
+        assert worker(made, "w").record.state == "paused"
+
+    inside(scenario)
+
+
+def test_a_worker_that_closes_its_doors_before_it_is_restarted(inside: Run) -> None:
+    """Its health while it ends is nobody's concern: the restart is no failure, and waits for the next run."""
+
+    async def scenario(made: Inside) -> None:
+        script = "trap 'rm well; echo closed; sleep 0.5; exit 0' TERM; touch well; while :; do sleep 0.05; done"
+        check = {**HEALTH, "start_period": 20.0, "failures": 1, "interval": 0.05, "command": ["test", "-e", "well"]}
+        await made.fleet.create(draft("w", "/bin/sh", "-c", script, health=check, restart=ON_FAILURE))
+        begun = worker(made, "w").record.pid
+        await made.fleet.act("restart", target("w", grace=20.0))
+        record = worker(made, "w").record
+        assert (record.state, record.restarts, record.reason) == ("running", 0, "")
+        assert record.pid != begun
+
+    inside(scenario)
+
+
 def test_a_probe_that_hangs_is_killed(inside: Run) -> None:
     """With what it started."""
 
     async def scenario(made: Inside) -> None:
-        hanging = ["/bin/sh", "-c", "sleep 601 & sleep 601"]
+        mark = f"601.{os.getpid()}"
+        hanging = ["/bin/sh", "-c", f"sleep {mark} & sleep {mark}"]
         check = {**HEALTH, "timeout": 0.2, "interval": 5.0, "failures": 1, "command": hanging}
         with pytest.raises(RefusedError, match="took over"):
             await made.fleet.create(draft("w", health=check))
         await made.fleet.act("stop", target("w"))
-        left = [pid for pid in procfs.snapshot() if b"sleep\x00601" in cmdline(pid)]
+        left = [pid for pid in procfs.snapshot() if f"sleep\0{mark}".encode() in cmdline(pid)]
         assert left == []
 
     inside(scenario)
 
 
-def test_a_start_that_takes_too_long_tells_the_last_problem(inside: Run) -> None:
+def test_a_start_that_takes_too_long_tells_the_last_problem(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not only that it was not healthy in time."""
 
     async def scenario(made: Inside) -> None:
-        # Never twice in a row the same answer: neither healthy nor unhealthy.
-        moody = ["/bin/sh", "-c", "test -e n && { rm n; exit 7; }; touch n"]
-        check = {**HEALTH, "timeout": 0.5, "failures": 2, "successes": 2, "command": moody}
-        with pytest.raises(
-            RefusedError, match=r"not healthy within 2.92 s: the command (exited with code 7|took over)"
-        ):
-            await made.fleet.create(draft("w", health=check))
+        check = {**HEALTH, "timeout": 20.0, "failures": 10_000, "command": ["sh", "-c", "exit 7"]}
+        first = asyncio.create_task(made.fleet.create(draft("w", health=check)))
+        while made.fleet.find("w", None, 1) is None or not worker(made, "w").problem:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(worker_module, "start_deadline", lambda _health, _settle: 0.0)
+        with pytest.raises(RefusedError, match="not healthy within 0 s: the command exited with code 7"):
+            await worker(made, "w").settled()
+        first.cancel()
 
     inside(scenario)
 
