@@ -40,7 +40,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            start_new_session=True,
+            preexec_fn=lambda: os.login_tty(slave),  # Ctrl-C is a signal only on a controlling terminal
         )
         os.close(slave)
 
@@ -138,6 +138,8 @@ def test_interrupted(slow: Site) -> None:
     terminal = Terminal(slow, "converge")
     terminal.until(r"1 running")
     os.write(terminal.master, b"\x03")
+    terminal.until("User interrupted")
+    slow.write("go", "")  # the module goes on until what is in flight is done, and holds the terminal open
     terminal.end()
     assert not any("steps done" in one for one in screen(terminal.text))
 
