@@ -11,6 +11,8 @@ export HODEI_ROOT := $(CURDIR)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 export PYTHONPATH := $(CURDIR)/.venv/collections
 export ANSIBLE_NOCOLOR ?= 1
+# Without bytecode every ansible-playbook compiles Ansible anew: half a second of CPU, a thousand times in `make test`.
+unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= 2
 gate = @PATH="$(CURDIR)/$(dev):$$PATH" $(dev)/python tools/gate.py $@
 

@@ -52,7 +52,7 @@ SUITES = (
     Suite("unit", processes=2, timeout=60),
     Suite("conformance", processes=2, timeout=180),
     Suite("integration", processes=2, timeout=300),
-    Suite("faults", processes=1, timeout=600),
+    Suite("faults", processes=2, timeout=600),
 )
 
 

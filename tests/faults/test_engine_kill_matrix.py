@@ -9,6 +9,7 @@ stands in tests/output/kill_matrix.json.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -371,5 +372,9 @@ def _write_down(name: str, count: int) -> None:
     """Keep the counts, so that they can be quoted."""
     print(f"kill matrix, {name}: {count} kill points")
     OUTPUT.parent.mkdir(exist_ok=True)
-    known = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
-    OUTPUT.write_text(json.dumps({**known, name: count}, indent=2, sort_keys=True) + "\n")
+    with open(OUTPUT, "a+") as output:
+        fcntl.flock(output, fcntl.LOCK_EX)  # another process of the suite counts, too
+        output.seek(0)
+        known = json.loads(output.read() or "{}")
+        output.truncate(0)
+        output.write(json.dumps({**known, name: count}, indent=2, sort_keys=True) + "\n")
