@@ -95,8 +95,8 @@ class Place:
         except FileNotFoundError:
             return
         try:
-            # Whoever holds the lock is the process that the file names: its number belongs to nobody else.
-            if not _lock(fd):
+            # Whoever holds it alone is the process that the file names: its number belongs to nobody else.
+            if not _lock(fd, fcntl.LOCK_SH):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(_content(fd)["pid"], signal.SIGTERM)
             deadline = time.monotonic() + _PATIENCE
@@ -221,7 +221,7 @@ def _read(path: Path) -> Forward | None:
     except FileNotFoundError:
         return None
     try:
-        if _lock(fd):
+        if _lock(fd, fcntl.LOCK_SH):  # several may look at the same time
             return None
         return Forward(**_content(fd), ends=os.fstat(fd).st_mtime)
     except ValueError:  # about to begin
@@ -235,9 +235,9 @@ def _content(fd: int) -> dict[str, Any]:
     return content
 
 
-def _lock(fd: int) -> bool:
+def _lock(fd: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

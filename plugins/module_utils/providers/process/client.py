@@ -195,7 +195,7 @@ class Client:
         try:
             sock.settimeout(self._timeout)
             # Through a descriptor, because the path of a socket may not exceed 108 bytes (unix(7)).
-            sock.connect(f"/proc/self/fd/{directory}/{SOCKET_NAME}")
+            _connect(sock, f"/proc/self/fd/{directory}/{SOCKET_NAME}", self._timeout)
             _check_peer(sock, self._directory)
             return Connection(sock, self._timeout)
         except (FileNotFoundError, ConnectionRefusedError, GoneError):
@@ -276,6 +276,19 @@ class Client:
             f"the supervisor of the local workers died {_ATTEMPTS} times while it was asked",
             hint=f"Look into supervisor.log in {self._directory}.",
         )
+
+
+def _connect(sock: socket.socket, path: str, timeout: float) -> None:
+    """Connect; a queue of callers that is full is waited for, which the kernel does not do where there is a timeout."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            sock.connect(path)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL)
 
 
 def _check_protocol(running: Greeting) -> None:

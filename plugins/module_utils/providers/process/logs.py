@@ -28,7 +28,11 @@ class LogFiles:
         """Return the logs of the object that took this one's place: the next generation that has written any."""
         address, _unused, generation = self._worker.rpartition(".")
         pattern = re.compile(rf"{re.escape(address)}\.(\d+)\.log")
-        found = [int(match[1]) for name in os.listdir(self._directory) if (match := pattern.fullmatch(name))]
+        try:
+            names = os.listdir(self._directory)
+        except FileNotFoundError:  # the last worker is gone, and the supervisor after it
+            return None
+        found = [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
         later = [one for one in found if one > int(generation)]
         return LogFiles(os.path.dirname(self._directory), f"{address}.{min(later)}") if later else None
 

@@ -168,7 +168,7 @@ class Server:
         await asyncio.wait((run, hangup), return_when=asyncio.FIRST_COMPLETED)
         hangup.cancel()
         # A loop that still reads a closed descriptor would be deaf to the next one of that number.
-        await asyncio.wait((hangup,))
+        await asyncio.gather(hangup, return_exceptions=True)
         if not run.done():
             run.cancel()
             await asyncio.wait((run,))
@@ -203,6 +203,8 @@ async def _receive(connection: socket.socket, fds: list[int]) -> dict[str, Any] 
         while not (chunks and chunks[-1].endswith(b"\n")):
             data, received, _unused, _unused = await _when_readable(connection)
             fds.extend(received)
+            for fd in received:
+                os.set_inheritable(fd, False)  # a successor would keep it open for ever
             length += len(data)
             if not data or length > LINE_LIMIT:
                 return None

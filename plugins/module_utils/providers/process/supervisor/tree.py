@@ -152,6 +152,7 @@ class Reaper:
                 for process in processes:
                     procfs.send(process.pid, process.started, signal.SIGKILL)
                 if not processes or clock() > deadline.setdefault(family, clock() + _DEADLINE):
+                    deadline.pop(family, None)
                     self._waiting.pop(family).set_result(not processes)
             if self._waiting:
                 await asyncio.sleep(_ROUND)

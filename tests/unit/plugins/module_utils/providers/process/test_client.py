@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -131,6 +132,32 @@ def test_one_that_leaves_while_it_greets(stub: Stub) -> None:
     """Is nobody."""
     stub.serve([b""])
     assert client(stub.directory).connect() is None
+
+
+def test_one_that_has_a_queue_of_callers(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To be the last of them is no error."""
+    stub._server.listen(0)
+    queue: list[socket.socket] = []
+    with pytest.raises(BlockingIOError):  # noqa: PT012 - some fit
+        while True:
+            queue.append(socket.socket(socket.AF_UNIX))
+            queue[-1].setblocking(False)
+            queue[-1].connect(str(stub.directory / "socket"))
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        if not pauses:
+            stub.serve(*[(b"",)] * (len(queue) - 1), (GREETING,))
+        pauses.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", pause)
+    patient = Client(str(stub.directory), 30.0, lambda: Version("1.0.0", "a"), lambda _unused: None, lambda _unused: [])
+    connection = patient.connect()
+    for one in queue:
+        one.close()
+    assert connection is not None
+    connection.close()
+    assert pauses
 
 
 def test_one_that_is_silent(stub: Stub) -> None:

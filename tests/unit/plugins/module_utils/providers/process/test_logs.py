@@ -107,14 +107,22 @@ def test_following(files: LogFiles) -> None:
     assert found == expected
 
 
-def test_following_the_one_that_takes_its_place(tmp_path: Path) -> None:
+def test_following_the_one_that_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the end of the old log, although it is deleted, then the next generation's from its beginning; no other worker's."""
     (tmp_path / "logs").mkdir()
     old, new, other = (LogFiles(str(tmp_path), name) for name in ("w.1", "w.3", "w+1.2"))
     write(old, b"before\n")
+    opened, really_open = threading.Event(), logs._open
+
+    def open_and_tell(files: LogFiles) -> int | None:
+        found = really_open(files)
+        opened.set()
+        return found
+
+    monkeypatch.setattr(logs, "_open", open_and_tell)
 
     def work(before: BinaryIO) -> None:
-        threading.Event().wait(0.3)
+        opened.wait(30)
         write(other, b"no\n")
         write(new, b"beginning\n")
         before.write(b"last words\n")
@@ -139,6 +147,8 @@ def test_following_stops_at_its_limit_and_its_time(files: LogFiles) -> None:
     assert follow(files, 0, 60.0, 0) == b""
     Path(files.path()).unlink()
     assert follow(files, 0, 0.2, 1000) == b"", "nobody takes its place"
+    Path(files.path()).parent.rmdir()
+    assert follow(files, 0, 0.2, 1000) == b"", "the whole fleet is gone"
 
 
 def test_lines() -> None:

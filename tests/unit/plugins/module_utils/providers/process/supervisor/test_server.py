@@ -10,7 +10,10 @@ import os
 import socket
 from collections.abc import Callable
 
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.server import Server
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.server import (
+    Server,
+    _receive,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import encode
 from ansible_collections.hodei.workers.tests.unit.plugins.module_utils.providers.process.supervisor.conftest import (
     Inside,
@@ -39,3 +42,17 @@ def test_the_loop_forgets_a_caller_of_exec_before_its_descriptor_is_closed(insid
         os.close(null)
 
     inside(scenario)
+
+
+def test_what_a_caller_hands_over_does_not_reach_a_successor() -> None:
+    """It would never be closed there."""
+    ours, theirs = socket.socketpair()
+    fds: list[int] = []
+    with ours, theirs:
+        theirs.setblocking(False)
+        socket.send_fds(ours, [encode({"op": "exec"})], [ours.fileno()] * 3)
+        assert asyncio.run(_receive(theirs, fds)) == {"op": "exec"}
+    inheritable = [os.get_inheritable(fd) for fd in fds]
+    for fd in fds:
+        os.close(fd)
+    assert inheritable == [False] * 3

@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor import tree
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.procfs import Process
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.tree import (
     Census,
     Leader,
+    Reaper,
     marker_of,
 )
 
@@ -78,3 +84,34 @@ def test_marker() -> None:
     """Found among others, and not inside of them."""
     assert marker_of(b"X_HODEI_WORKER=no\0HODEI_WORKER=yes\0") == "yes"
     assert marker_of(b"") == ""
+
+
+def test_who_is_killed_again_has_all_the_time_to_die(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long others have kept the reaper at work since the first time."""
+    reaper = Reaper({}, lambda _family: [])
+    looks = {"stuck": 1000, "dies": 0}
+
+    def members(families: frozenset[str]) -> dict[str, list[Process]]:
+        """Each is there for so many looks."""
+        for one in families:
+            looks[one] -= 1
+        return {one: [process(1 << 30, 1)] if looks[one] > 0 else [] for one in families}
+
+    monkeypatch.setattr(reaper, "members", members)
+
+    async def kill(family: str, seconds: float) -> bool:
+        monkeypatch.setattr(tree, "_DEADLINE", seconds)
+        looks[family] += 2
+        return await reaper.kill(family)
+
+    async def scenario() -> None:
+        stuck = asyncio.create_task(kill("stuck", 600.0))
+        while looks["stuck"] >= 1000:
+            await asyncio.sleep(0)
+        assert await kill("dies", 0.0)
+        await asyncio.sleep(0.01)
+        assert await kill("dies", 600.0)
+        looks["stuck"] = 0
+        assert await stuck
+
+    asyncio.run(scenario())
