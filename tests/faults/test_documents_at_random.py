@@ -3,19 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Random documents over the whole schema: what was converged is converged, and a changed field is that change and no other.
 
-Each field of the schema has its turn, by name: none can be left out. The provider is a model cloud that carries everything, some
-fields by an update and some by a new object.
+Each field of the schema has its turn, by name: none can be left out; and there are whole documents. The provider is a model
+cloud that carries everything, some fields by an update and some by a new object.
 """
 
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Carry, Column, OnChange, Support, cell
@@ -25,16 +26,22 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.parse import RawDocument, parse
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import ENGINE_FIELDS, WORKER
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
+from ansible_collections.hodei.workers.tests.support.expected import differing, hold_to, wanted_changes
 from ansible_collections.hodei.workers.tests.support.fleets import KEY, LINEAGE, OWNER, PROVIDER_SCHEMA, Fleet, actions
 from ansible_collections.hodei.workers.tests.support.model_cloud import Cloud, ModelProvider
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
-from ansible_collections.hodei.workers.tests.support.schema_values import field_paths, values, with_field
+from ansible_collections.hodei.workers.tests.support.random_documents import Workers, mended, one_changed, workers
+from ansible_collections.hodei.workers.tests.support.schema_values import field_paths, with_field
 
 #: What means something only beside other workers and providers, or is worked out before a document is read.
 ELSEWHERE = ("name", "provider", "depends_on", "files[].template", "instances[].files[].template")
 FIELDS = [path for path in field_paths(WORKER) if path not in ELSEWHERE]
 #: Each field has so many turns: together more than 300.
 TURNS = -(-320 // len(FIELDS))
+#: So many whole documents, with one field changed in each.
+SOAK = bool(os.environ.get("HODEI_SOAK"))
+WHOLE = 3000 if SOAK else 300
+PROVIDERS = ("cloud", "attic")
 #: Who draws a value that means the same, or one that does not go with the rest, draws again, so often at the most.
 DRAWS = 60
 #: What the other fields may not say, so that the one that changes can show: each is a turn of its own.
@@ -53,7 +60,7 @@ COMPANIONS: dict[str, dict[str, Any]] = {
 }
 
 QUICK = settings(
-    max_examples=1, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=1, deadline=None, derandomize=not SOAK, suppress_health_check=list(HealthCheck), database=None
 )
 
 
@@ -102,12 +109,14 @@ class World:
 
     made = 0
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, providers: tuple[str, ...] = ("cloud",)) -> None:
         World.made += 1
         directory = place / str(World.made)
         directory.mkdir()
         cloud = Cloud()
-        self.fleet = Fleet(directory, cloud=cloud, providers=[ModelProvider(cloud, column=COLUMN)])
+        self.fleet = Fleet(
+            directory, cloud=cloud, providers=[ModelProvider(cloud, name, column=COLUMN) for name in providers]
+        )
 
     def converge(self, document: Document) -> None:
         """Converge; doing it again plans nothing and does nothing."""
@@ -117,23 +126,6 @@ class World:
         assert actions(self.fleet.preview(document)) == {}, "converged is converged"
         self.fleet.converge(document)
         assert len(self.fleet.cloud.log()) == log
-
-
-def leaves(prefix: str, value: Any) -> dict[str, Any]:
-    """Flatten a recorded spec as a plan names its fields: mappings by key, lists whole."""
-    if not isinstance(value, dict) or not value:
-        return {prefix: value}
-    return {
-        path: one
-        for key, inner in value.items()
-        for path, one in leaves(f"{prefix}.{key}" if prefix else key, inner).items()
-    }
-
-
-def differing(before: Document, after: Document) -> set[str]:
-    """Name the fields in which the first worker of two documents differs, from their recorded specs alone."""
-    old, new = (leaves("", copy.deepcopy(dict(one.instances[0].recorded))) for one in (before, after))
-    return {path for path in {*old, *new} if old.get(path) != new.get(path)}
 
 
 def drawn(data: st.DataObject, path: str) -> dict[str, Any]:
@@ -231,13 +223,14 @@ def changes(world: World, before: Document, after: Document, path: str) -> None:
     assert len(found) == 1, (before.instances[0].recorded, after.instances[0].recorded)
     (change,) = found
     assert change.cause is Cause.DOCUMENT
+    old, new = before.instances[0], after.instances[0]
     top = path.partition("[")[0].replace("health.https", "health.http")
     for field in change.fields:
         assert field.path.startswith(top) or top.startswith(field.path), (path, field)
     if path.startswith("lifecycle."):
         assert change.action is Action.UPDATE
     else:
-        assert {field.path for field in change.fields} == differing(before, after)
+        assert {field.path for field in change.fields} == differing(old.recorded, new.recorded)
         replaced = cell(COLUMN, top).on_change is OnChange.REPLACE
         assert change.action is (Action.REPLACE if replaced else Action.UPDATE)
     names = sorted(field.path for field in change.fields)
@@ -246,18 +239,34 @@ def changes(world: World, before: Document, after: Document, path: str) -> None:
     world.converge(after)
 
 
-@settings(QUICK, max_examples=100)
-@given(drawings=st.lists(values(WORKER), min_size=1, max_size=3))
-def test_converged_is_converged(drawings: list[dict[str, Any]]) -> None:
-    """Whole workers at random, several in a document, with counts and instances."""
-    workers = [runnable(one, "abc"[index]) for index, one in enumerate(drawings)]
-    for one in workers:
-        if isinstance(one.get("count"), int):
-            one["count"] %= 4
-    document = read(*workers)
-    if document is None:
-        return
-    with quick_directory() as directory:
-        world = World(directory)
-        world.converge(document)
+def whole(found: Workers) -> RawDocument:
+    """Write a document of several workers on two providers."""
+    return RawDocument(OWNER, LINEAGE, [Fragment(found)], {name: {"type": "model"} for name in PROVIDERS})
+
+
+def test_whole_documents(place: Path) -> None:
+    """Several workers with whatever the schema allows, counts and instances: converged, and one field of one of them changed."""
+    turns = 0
+
+    @settings(QUICK, max_examples=WHOLE)
+    @given(data=st.data())
+    def turn(data: st.DataObject) -> None:
+        nonlocal turns
+        found, before = mended(data.draw(workers("abc", PROVIDERS)), whole, PROVIDER_SCHEMA)
+        for changed in data.draw(one_changed(found, PROVIDERS)):
+            kept, after = mended(changed, whole, PROVIDER_SCHEMA)
+            wanted = wanted_changes(before, after, dict.fromkeys(PROVIDERS, COLUMN))
+            if kept == changed and wanted:
+                break
+        else:
+            reject()
+        turns += 1
+        world = World(place, PROVIDERS)
+        world.converge(before)
+        hold_to(world.fleet.preview(after, allow_empty=True, max_deletes=1000), wanted)
+        if not any(one.protected for one in wanted.values()):
+            world.converge(after)
         world.fleet.store.close()
+
+    turn()
+    assert turns >= WHOLE
