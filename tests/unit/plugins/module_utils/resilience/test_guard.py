@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
-from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ExecRequest, Listing, LogRequest, Verb
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
+    Comparison,
+    ExecRequest,
+    Listing,
+    LogRequest,
+    Verb,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.guard import (
     BreakerPolicy,
     Policy,
@@ -198,6 +205,56 @@ class TestBreakerAndRates:
         for _unused in range(5):
             careful.capacity()
         assert time.now == 1002.0
+
+
+class Resident(Scripted):
+    """A provider that can take over what runs already, and keeps something on this machine."""
+
+    def compare(self, requests: Any) -> Any:
+        """Look at native objects."""
+        return self._next("compare") or [Comparison(one.native_id) for one in requests]
+
+    def leave(self) -> None:
+        """Leave this machine."""
+        self._next("leave")
+
+
+class TestWhatAProviderMayHaveBeyondItsPort:
+    def test_comparing_is_tried_again(self) -> None:
+        provider = Resident(TIMEOUT)
+        asked = [replace(request(index), native_id=f"i-{index}") for index in range(2)]
+        assert [one.native_id for one in guard(provider).compare(asked)] == ["i-0", "i-1"]
+        assert provider.calls == ["compare", "compare"]
+
+    def test_comparing_counts_for_the_breaker_and_within_the_rate(self) -> None:
+        time, provider = Time(), Resident(INVALID, REFUSED)
+        careful = guard(provider, time, retry=None, breaker=BreakerPolicy(1, 30.0), calls_per_second=1)
+        with pytest.raises(HodeiError, match="no such image"):
+            careful.compare([])
+        with pytest.raises(HodeiError, match="connection refused"):
+            careful.compare([])
+        assert time.now == 1001.0
+        with pytest.raises(HodeiError, match="build"):
+            careful.compare([])
+        assert provider.calls == ["compare", "compare"]
+
+    def test_comparing_needs_a_provider_that_can(self) -> None:
+        provider = Scripted()
+        with pytest.raises(HodeiError, match="cannot take over") as caught:
+            guard(provider).compare([request(0)])
+        assert (caught.value.kind, provider.calls) == (Kind.COMPATIBILITY, [])
+
+    def test_leaving_is_done_once_and_its_error_is_told(self) -> None:
+        provider = Resident(TIMEOUT)
+        with pytest.raises(HodeiError, match="no reply"):
+            guard(provider).leave()
+        guard(provider).leave()
+        assert provider.calls == ["leave", "leave"]
+
+    def test_leaving_is_nothing_where_nothing_is_kept(self) -> None:
+        provider = Scripted()
+        guard(provider).leave()
+        assert provider.calls == []
 
 
 class TestPolicy:
