@@ -240,8 +240,8 @@ options:
       - "C(drain.busy.http.host) (a host name or an address): Whom to ask. Left out: the worker itself."
       - "C(drain.busy.http.scheme) (one of http, https): The scheme. Default: C(http)."
       - "C(drain.busy.http.verify) (true or false): Whether the certificate of https is verified. Default: C(true)."
-      - "C(drain.busy.http.status) (a whole number): The only status that means busy. Left out: any from 200 to 399, and 500 to
-        599 say nothing, which counts as busy."
+      - "C(drain.busy.http.status) (a whole number): The only status that means busy. Left out: any from 200 to 399. What says
+        nothing counts as busy: 100-199, 300-399, 401, 403, 407, 408, 425, 429 and 500-599, if not this."
       - "C(drain.interval) (a duration above zero, such as 30s, 5m or 1h30m): Time between two questions. Default: C(2s)."
       - "C(drain.timeout) (a duration above zero, such as 30s, 5m or 1h30m): How long the worker may go on, from the first
         moment of draining. Default: C(30m)."

@@ -307,8 +307,8 @@ DRAIN = group(
                     {
                         **_DRAIN_HTTP,
                         "status": integer(
-                            "The only status that means busy. Left out: any from 200 to 399, and 500 to 599 say nothing, which "
-                            "counts as busy.",
+                            "The only status that means busy. Left out: any from 200 to 399. What says nothing counts as busy: "
+                            "100-199, 300-399, 401, 403, 407, 408, 425, 429 and 500-599, if not this.",
                             100,
                             599,
                         ),

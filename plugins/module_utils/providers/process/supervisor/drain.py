@@ -23,6 +23,8 @@ from .world import World
 IDLE, BUSY, UNKNOWN = "idle", "busy", "unknown"
 #: A shell says so that it could not run the command, or that a signal ended it (128 + signal): no answer.
 _NO_ANSWER = 126
+#: Not let in, or told to come later: the question was not answered.
+_NOT_HEARD = frozenset((401, 403, 407, 408, 425, 429))
 
 
 class Answer(NamedTuple):
@@ -135,7 +137,7 @@ async def _ask(record: Record, world: World, busy: Mapping[str, Any]) -> Answer:
     status = await within(DRAIN_TIMEOUT, status_of(check))
     if accepted(status, check["status"]):
         return Answer(BUSY, f"it says that it is busy (status {status})")
-    if status >= 500 and not check["status"]:
+    if status in _NOT_HEARD or not (200 <= status < 300 or 400 <= status < 500):
         raise NoAnswerError(f"it answers with status {status}, which says nothing")
     return Answer(IDLE)
 

@@ -121,9 +121,9 @@ async def status_of(check: Mapping[str, Any], method: str = "GET") -> int:
 
 
 def parse_status(line: bytes) -> int:
-    """Read ``HTTP/1.1 200 OK``; raises ValueError."""
+    """Read ``HTTP/1.1 200 OK``; raises ValueError, also for a line that was cut short."""
     version, number, *_unused = line.split(None, 2)
-    if not version.startswith(b"HTTP/"):
+    if not (version.startswith(b"HTTP/") and number.isdigit() and len(number) == 3 and line.endswith(b"\n")):
         raise ValueError("not HTTP")
     return int(number)
 
