@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.naming import several
 from ..engine.options import Options
+from ..engine.state.draft import remove_drafts
 from ..engine.state.keys import KEY_FILE, has_key
 from ..engine.survey import survey
 from ..model.errors import HodeiError, Kind
@@ -22,7 +23,8 @@ from .converging import converge_or_preview
 from .result import report_result
 from .session import Session, open_session, read_payload, read_settings, state_directory
 
-_STATE = ("state.db", "state.db-wal", "state.db-shm", KEY_FILE)
+#: The key goes first: without it nothing else is of any use, and a run that is killed here is finished by the next one.
+_STATE = (KEY_FILE, "state.db", "state.db-wal", "state.db-shm")
 
 
 def run_uninstall(module: AnsibleModule) -> dict[str, Any]:
@@ -87,6 +89,7 @@ def _delete(directory: Path) -> None:
     """Delete our own files, and directories that are empty then."""
     try:
         for name in _STATE:
+            remove_drafts(directory / name)
             (directory / name).unlink(missing_ok=True)
         for place in (*directory.glob("providers/*"), directory / "providers", directory):
             if place.is_dir() and not os.listdir(place):

@@ -14,14 +14,15 @@ import hashlib
 import json
 import os
 import sqlite3
-import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...model.errors import HodeiError, Kind
-from .connect import snapshot
+from .connect import explained, open_writer, snapshot
+from .draft import draft_of, write_durably
 from .keys import create_key, has_key, load_key, sync_directory
 from .sqlite import SqliteState
 
@@ -45,13 +46,19 @@ class Backup:
 def make_backup(directory: Path, path: Path, now: float) -> Backup:
     """Write state and key of a directory to a file, atomically; what was there is replaced. Raises HodeiError."""
     key = load_key(directory)
-    with tempfile.TemporaryDirectory(prefix="hodei-backup-", dir=_writable(path.parent)) as place:
-        copy = Path(place) / STATE_FILE
-        copy.touch(mode=0o600)
-        snapshot(directory / STATE_FILE, lambda connection: _copy(connection, copy))
-        state = SqliteState(copy, read_only=True).read()
-        made = Backup(state.owner, state.lineage, state.serial, now, copy.read_bytes(), key.secret)
-        _write(path, encode(made))
+    try:
+        _refuse_unwritable(path.parent)
+        with draft_of(directory / STATE_FILE) as copy:  # where nobody else can put a link in its way
+            write_durably(copy, b"")
+            snapshot(directory / STATE_FILE, lambda connection: _copy(connection, copy))
+            state = SqliteState(copy, read_only=True).read()
+            made = Backup(state.owner, state.lineage, state.serial, now, copy.read_bytes(), key.secret)
+        with draft_of(path) as draft:
+            write_durably(draft, encode(made))
+            os.replace(draft, path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise HodeiError(Kind.CONFIGURATION, f"the backup cannot be written to {path}: {error.strerror}") from error
     return made
 
 
@@ -130,29 +137,35 @@ def refuse(backup: Backup, directory: Path, owner: str, lineage: str | None, *, 
 def restore(backup: Backup, directory: Path, holder: str, now: float) -> None:
     """Put a backup in the place of what is there, while nobody else can write. Raises HodeiError(conflict) for a live lease."""
     path = directory / STATE_FILE
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = directory / f".{STATE_FILE}.{os.urandom(4).hex()}"
     try:
-        _put(draft, backup.state)
-        _release_all(draft, now)
-        present = SqliteState(path)
-        if present.exists():
-            # Whoever writes, writes to the file that it has opened, and finds out that this is not the one any more.
-            present.acquire(holder, 30.0, now)
-            present.close()
-        for name in (f"{STATE_FILE}-wal", f"{STATE_FILE}-shm"):
-            (directory / name).unlink(missing_ok=True)
-        os.replace(draft, path)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with draft_of(path) as draft:
+            write_durably(draft, backup.state)
+            _release_all(draft, now)
+            with closing(SqliteState(path)) as present:
+                if present.exists():
+                    # Whoever writes, writes to the file that it has opened, and finds out that this is not the one any more.
+                    lease = present.acquire(holder, 30.0, now)
+                    if not _fold_log(path):
+                        present.release(lease)
+                        raise _conflict(f"somebody reads the state in {directory}", "Try again when that is over.")
+            for name in (f"{STATE_FILE}-wal", f"{STATE_FILE}-shm"):
+                (directory / name).unlink(missing_ok=True)
+            os.replace(draft, path)
         sync_directory(directory)
     except OSError as error:
         raise HodeiError(
             Kind.CONFIGURATION, f"cannot restore to {directory}: {error.strerror}", hint="Is there room?"
         ) from error
-    finally:
-        for leftover in directory.glob(f"{draft.name}*"):
-            leftover.unlink(missing_ok=True)
     if not has_key(directory):
         create_key(directory, backup.key)
+
+
+def _fold_log(path: Path) -> bool:
+    """Have a state file hold all that its log holds, which can go then; false while somebody reads an older state."""
+    with explained(path), closing(open_writer(path)) as connection:
+        busy, _frames, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def _release_all(path: Path, now: float) -> None:
@@ -172,32 +185,11 @@ def _copy(connection: sqlite3.Connection, path: Path) -> None:
         target.close()
 
 
-def _writable(directory: Path) -> Path:
+def _refuse_unwritable(directory: Path) -> None:
     if not os.access(directory, os.W_OK | os.X_OK):
         raise HodeiError(
             Kind.CONFIGURATION, f"{directory} cannot be written to", hint="Choose a directory that exists and is yours."
         )
-    return directory
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.parent / f".{path.name}.{os.urandom(4).hex()}"
-    try:
-        _put(draft, data)
-        os.replace(draft, path)
-        sync_directory(path.parent)
-    except OSError as error:
-        raise HodeiError(Kind.CONFIGURATION, f"the backup cannot be written to {path}: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _put(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

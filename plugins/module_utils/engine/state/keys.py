@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ...model.errors import HodeiError, Kind
 from ...model.settings import Setting, state_directory
+from .draft import draft_of, write_durably
 
 KEY_FILE, KEY_BYTES = "fleet.key", 32
 _BACKUP = f"Restore {KEY_FILE} from your backup"
@@ -79,16 +80,11 @@ def create_key(directory: Path, secret: bytes | None = None) -> FleetKey:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = secret or os.urandom(KEY_BYTES)
-        draft = directory / f".{KEY_FILE}.{os.urandom(4).hex()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secret)
-                file.flush()
-                os.fsync(descriptor)
-            os.link(draft, path)  # unlike a rename, it replaces nothing; unlike O_EXCL, it never shows half a key
-        finally:
-            draft.unlink()
+        with draft_of(path) as draft:
+            write_durably(draft, secret)
+            if has_key(directory):
+                raise FileExistsError
+            os.replace(draft, path)
         for changed in (directory, directory.parent):
             sync_directory(changed)
     except FileExistsError as error:
