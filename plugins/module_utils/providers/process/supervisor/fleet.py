@@ -409,7 +409,12 @@ class Fleet:
         }
         if not limited:
             return
-        for token, processes in self._world.reaper.members(frozenset(limited)).items():
+        try:
+            members = self._world.reaper.members(frozenset(limited))
+        except OSError as error:
+            sys.stderr.write(f"memory not sampled: {error}\n")
+            return
+        for token, processes in members.items():
             limit = limited[token].record.spec["limits"]["memory"]
             if sum(process.rss for process in processes) > limit:
                 limited[token].fail(memory_reason(limit))

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
 from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class Process(NamedTuple):
@@ -42,10 +44,12 @@ def boottime() -> float:
 
 
 def look(pid: int) -> Process | None:
-    """Return what a process is now, or None when there is none of that id."""
+    """Return what a process is now, or None when there is none of that id. Raises OSError for want of descriptors."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
         return None
     try:
         text = os.read(fd, 2048)

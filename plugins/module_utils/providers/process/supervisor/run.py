@@ -45,10 +45,10 @@ class Run:
                 run._log_start = run._log_size()
                 await world.spawner.spawn(main_launch(record, world), (), run._recorded)
             except OSError as error:
-                run._forget()
+                await run._give_up()
                 raise disk_problem(error, world.directories.path) from error
             except RefusedError:
-                run._forget()
+                await run._give_up()
                 raise
         reach("released")
         return run
@@ -64,6 +64,12 @@ class Run:
         record.ttl_from = self.began if record.ttl_from is None else record.ttl_from
         save(record, world.directories.records)
         reach("recorded")
+
+    async def _give_up(self) -> None:
+        """Leave nothing of a start that failed: a process that is only slow would become the program when nobody waits any more."""
+        if self._record.pid:
+            await self.kill()
+        self._forget()
 
     @classmethod
     def adopt(cls, record: Record, world: World) -> Run:
@@ -104,27 +110,29 @@ class Run:
         """SIGTERM to the worker's process group, ``grace`` seconds, SIGKILL to whatever is left of the whole tree."""
         record = self._record
         if grace > 0 and not self.ended.done():
-            self._signal_group(signal.SIGTERM)
-            if frozen:
-                self.thaw()
             try:
+                self._signal_group(signal.SIGTERM)
+                if frozen:
+                    self.thaw()
                 async with asyncio.timeout(grace):
                     await asyncio.wait((self.ended,))
                     while _group_lives(record.pid):
                         await asyncio.sleep(_POLL)
             except TimeoutError:
                 self._world.tell(record.address, "killed", f"still there {grace:g} s after SIGTERM")
+            except OSError as error:  # out of descriptors
+                self._world.tell(record.address, "killed", f"it could not be asked to end: {error.strerror}")
         await self.kill()
         await asyncio.wait((self.ended,), timeout=KILL_WAIT)
 
     def _signal_group(self, number: signal.Signals) -> None:
         """Signal the process group that the worker leads, if it still leads it."""
         record = self._record
-        if procfs.alive(record.pid, record.started):
-            try:
+        try:
+            if procfs.alive(record.pid, record.started):
                 os.killpg(record.pid, number)
-            except OSError:
-                procfs.send(record.pid, record.started, number)
+        except OSError:
+            procfs.send(record.pid, record.started, number)
 
     async def kill(self) -> None:
         """Kill all of it, at once and without a word."""

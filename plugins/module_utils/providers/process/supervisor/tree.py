@@ -147,7 +147,11 @@ class Reaper:
         deadline: dict[str, float] = {}
         clock = asyncio.get_running_loop().time
         while self._waiting:
-            members = self.members(frozenset(self._waiting))
+            try:
+                members = self.members(frozenset(self._waiting))
+            except OSError:  # out of descriptors: who cannot be seen is not gone
+                await asyncio.sleep(_ROUND)
+                continue
             for family, processes in members.items():
                 for process in processes:
                     procfs.send(process.pid, process.started, signal.SIGKILL)

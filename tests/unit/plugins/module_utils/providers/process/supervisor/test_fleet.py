@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import shutil
@@ -586,6 +587,59 @@ def test_a_full_disk(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         assert worker(made, "before").unsaved
         made.fleet.tick()
         assert not worker(made, "before").unsaved
+
+    inside(scenario)
+
+
+def test_a_start_that_is_given_up_leaves_no_process(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is only slow would become the program later, and nobody would know of it."""
+    timers: list[asyncio.Timeout] = []
+
+    def timeout(seconds: float | None) -> asyncio.Timeout:
+        timers.append(asyncio.timeouts.timeout(seconds))
+        return timers[-1]
+
+    async def scenario(made: Inside) -> None:
+        os.mkfifo(made.path / "logs" / "w.1.log")  # opened by who is to be the program, and nobody reads
+        monkeypatch.setattr(asyncio, "timeout", timeout)
+        start = asyncio.create_task(made.fleet.create(draft("w")))
+        while made.fleet.find("w", None, 1) is None or not worker(made, "w").record.pid:
+            await asyncio.sleep(0.01)
+        record = worker(made, "w").record
+        pid, started = record.pid, record.started
+        timers[0].reschedule(0.0)
+        with pytest.raises(RefusedError, match="took over 30 s"):
+            await start
+        assert not procfs.alive(pid, started)
+        assert (record.state, record.pid) == ("failed", 0)
+
+    inside(scenario)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_worker_is_stopped_without_descriptors(inside: Run, monkeypatch: pytest.MonkeyPatch, paused: bool) -> None:
+    """What cannot be looked at for a while is not taken for gone, and not waited for in vain."""
+    looks = []
+
+    def no_room(*_unused: Any) -> dict[int, procfs.Process]:
+        looks.append(1)
+        if len(looks) > 3:
+            monkeypatch.undo()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(
+            draft("w", "/bin/sh", "-c", "trap '' TERM; sleep 600 & wait; wait", limits={"memory": 1 << 40})
+        )
+        pid, started = worker(made, "w").record.pid, worker(made, "w").record.started
+        if paused:
+            await made.fleet.act("pause", target("w"))
+        monkeypatch.setattr(procfs, "snapshot", no_room)
+        made.fleet.tick()
+        await made.fleet.act("stop", target("w", grace=0.1))
+        assert not procfs.alive(pid, started)
+        assert worker(made, "w").record.state == "stopped"
+        assert len(looks) > 3
 
     inside(scenario)
 
