@@ -156,7 +156,7 @@ def commands(storm: Storm, fleet: Fleet, rng: random.Random, number: int) -> Non
 def hang_ups(storm: Storm, fleet: Fleet, rng: random.Random, number: int) -> None:
     """A caller who leaves in the middle of a command, or before it has begun."""
     target = mapping.target_item(fleet.target("stays", key=rng.randrange(len(KINDS) * 2)))
-    request = {"op": "exec", "target": target, "command": ["sleep", "602"], "timeout": 600.0}
+    request = {"op": "exec", "target": target, "command": ["sleep", "600"], "timeout": 600.0}
     null = os.open(os.devnull, os.O_RDWR)
     try:
         with storm.time("connect", storm.rig.open()._client.demand) as connection:

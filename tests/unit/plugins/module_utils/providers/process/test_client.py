@@ -99,14 +99,23 @@ def stub(tmp_path: Path) -> Iterator[Stub]:
     made.close()
 
 
-def client(directory: Path, launch: Callable[[Sequence[str]], None] | None = None, digest: str = "a") -> Client:
-    """Make a client that is quick to give up."""
+def client(
+    directory: Path,
+    launch: Callable[[Sequence[str]], None] | None = None,
+    digest: str = "a",
+    patience: float = 20.0,
+) -> Client:
+    """Make a client."""
 
     def nothing(superseded: Sequence[str]) -> None:
         """Start nothing."""
 
     return Client(
-        str(directory), 0.3, lambda: Version("1.0.0", digest), launch or nothing, lambda superseded: ["x", *superseded]
+        str(directory),
+        patience,
+        lambda: Version("1.0.0", digest),
+        launch or nothing,
+        lambda superseded: ["x", *superseded],
     )
 
 
@@ -151,8 +160,7 @@ def test_one_that_has_a_queue_of_callers(stub: Stub, monkeypatch: pytest.MonkeyP
         pauses.append(seconds)
 
     monkeypatch.setattr(time, "sleep", pause)
-    patient = Client(str(stub.directory), 30.0, lambda: Version("1.0.0", "a"), lambda _unused: None, lambda _unused: [])
-    connection = patient.connect()
+    connection = client(stub.directory).connect()
     for one in queue:
         one.close()
     assert connection is not None
@@ -163,7 +171,7 @@ def test_one_that_has_a_queue_of_callers(stub: Stub, monkeypatch: pytest.MonkeyP
 def test_one_that_is_silent(stub: Stub) -> None:
     """Is a timeout: neither there nor absent."""
     with pytest.raises(HodeiError) as caught:
-        client(stub.directory).connect()
+        client(stub.directory, patience=0.3).connect()
     assert caught.value.kind is Kind.TIMEOUT
     assert "hodei-process" in caught.value.hint
 
@@ -172,7 +180,7 @@ def test_one_that_greets_and_answers_no_more(stub: Stub) -> None:
     """Each answer has its deadline."""
     thread = stub.serve([GREETING, b""])
     with pytest.raises(HodeiError) as caught:
-        list(client(stub.directory).ask({"op": "list"}))
+        list(client(stub.directory, patience=0.3).ask({"op": "list"}))
     assert caught.value.kind in (Kind.NETWORK, Kind.TIMEOUT)
     thread.join(5)
 
@@ -234,7 +242,7 @@ def test_a_supervisor_that_never_comes(tmp_path: Path) -> None:
     """Is started again and again, for a while."""
     started: list[Sequence[str]] = []
     with pytest.raises(HodeiError) as caught:
-        list(client(tmp_path, launch=started.append).ask({"op": "list"}))
+        list(client(tmp_path, launch=started.append, patience=0.3).ask({"op": "list"}))
     assert caught.value.kind is Kind.TIMEOUT
     assert started
 

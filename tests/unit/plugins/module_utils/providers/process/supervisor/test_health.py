@@ -73,7 +73,7 @@ def ask(check: dict[str, Any], answer: bytes | None = None, run: Any = None) -> 
             if kind in check:
                 check[kind] = {"host": "127.0.0.1", "port": port, **check[kind]}
         try:
-            return await probe({**CHECK, **check}, run)
+            return await probe({**CHECK, **check, "timeout": 0.5 if answer is None else 20.0}, run)
         finally:
             server.close()
 

@@ -115,8 +115,9 @@ def test_a_caller_who_hangs_up_ends_its_command(served: Served) -> None:
         list(provider.create([request()]))
         connection = provider._client.demand()
         null = os.open(os.devnull, os.O_RDWR)
+        mark = f"602.{os.getpid()}"
         message = {
-            "op": "exec", "target": {"name": "w", "key": None, "generation": 1}, "command": ["sleep", "602"], "timeout": 60,
+            "op": "exec", "target": {"name": "w", "key": None, "generation": 1}, "command": ["sleep", mark], "timeout": 60,
             "env": {}, "cwd": "", "user": "",
         }  # fmt: skip
         asked = connection.ask(message, 0.0, (null, null, null))
@@ -127,12 +128,12 @@ def test_a_caller_who_hangs_up_ends_its_command(served: Served) -> None:
 
         thread = threading.Thread(target=wait)
         thread.start()
-        wait_until(lambda: commands(b"sleep\x00602") == 1)
+        wait_until(lambda: commands(f"sleep\0{mark}".encode()) == 1)
         connection.hang_up()
         thread.join(20)
         connection.close()
         os.close(null)
-        wait_until(lambda: commands(b"sleep\x00602") == 0)
+        wait_until(lambda: commands(f"sleep\0{mark}".encode()) == 0)
         list(provider.act(Verb.DELETE, [TARGET]))
 
     served(work)
