@@ -5,7 +5,8 @@
 
 A file has two parts. Its first page holds what changes while the worker lives, and is written over in place by one call:
 a process that is killed leaves the old page or the new one. Behind it stands what a request has fixed. The page is
-written last, so a file without one is of a worker that was never started. Nothing is synced to the disk: a process does
+written last, so a file without one is of a worker that was never started. Whoever reads beside it reads until it finds the same
+twice. Nothing is synced to the disk: a process does
 not outlive a power cut either, so a record that one has torn is about nothing. Replacing files by rename, the usual way,
 costs a hundred times as much on ext4. A record holds ``env`` in plain text and is for its owner only.
 """
@@ -234,8 +235,11 @@ def _page(record: Record) -> bytes:
 def load(name: str, directory: int) -> Record:
     """Read one record; ValueError when it is torn or foreign, OSError when it cannot be read."""
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    with open(fd, "rb") as file:
-        data = file.read()
+    with open(fd, "rb", buffering=0) as file:
+        before, data = b"", file.readall()
+        while data != before:  # the page may be written at this moment, and is read in part old, in part new then
+            file.seek(0)
+            before, data = data, file.readall()
     if not data[:_PAGE].strip(b"\0"):
         raise NotBegunError(f"{name} is about a worker that was never started")
     document: dict[str, Any] = {}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor import record as record_module
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.exchange import Exchange
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.record import (
     NotBegunError,
@@ -70,6 +72,28 @@ def test_what_was_written_is_read(directory: int) -> None:
         exchange.commit()
     assert load("runner+2.1.json", directory) == record
     assert [name for name, _unused in read_all(directory)] == ["runner+2.1.json"]
+
+
+def test_it_is_read_while_it_is_written(directory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel gives a reader half of the old page and half of the new one: what two looks agree on is whole."""
+    record = make(state="running", pid=7, reason="x" * 300)
+    create(record, directory)
+
+    class Torn(io.FileIO):
+        """A file of which the first look is such a mixture."""
+
+        looks = 0
+
+        def readall(self) -> bytes:
+            data = super().readall()
+            Torn.looks += 1
+            return data.replace(b'"pid":7,', b'"pid":8,') if Torn.looks == 1 else data
+
+        def read(self, size: int = -1) -> bytes:
+            return self.readall() if size < 0 else super().read(size)
+
+    monkeypatch.setattr(record_module, "open", lambda fd, *_unused, **_more: Torn(fd), raising=False)
+    assert load("runner+2.1.json", directory) == record
 
 
 def test_only_its_owner_reads_it(directory: int, tmp_path: Path) -> None:
