@@ -89,8 +89,8 @@ def test_it_is_read_while_it_is_written(directory: int, monkeypatch: pytest.Monk
             Torn.looks += 1
             return data.replace(b'"pid":7,', b'"pid":8,') if Torn.looks == 1 else data
 
-        def read(self, size: int = -1) -> bytes:
-            return self.readall() if size < 0 else super().read(size)
+        def read(self, size: int | None = -1, /) -> bytes:
+            return self.readall() if size is None or size < 0 else super().read(size)
 
     monkeypatch.setattr(record_module, "open", lambda fd, *_unused, **_more: Torn(fd), raising=False)
     assert load("runner+2.1.json", directory) == record
