@@ -166,15 +166,19 @@ class ProcessProvider:
 
     def list(self) -> Listing:
         """See all workers of this provider. Starts nothing: without a supervisor the records on disk tell."""
-        connection = self._client.connect()
-        if connection is None:
-            from .disk import listing
+        for _unused in range(_ATTEMPTS):
+            connection = self._client.connect()
+            if connection is None:
+                from .disk import listing
 
-            return listing(self.directory, self._name)
-        with connection:
-            for reply in connection.ask({"op": "list"}):
-                rows = (row for row in reply["rows"] if row[-1] == self._name)
-                return Listing(tuple(mapping.observation(row) for row in rows))
+                return listing(self.directory, self._name)
+            try:
+                with connection:
+                    for reply in connection.ask({"op": "list"}):
+                        rows = (row for row in reply["rows"] if row[-1] == self._name)
+                        return Listing(tuple(mapping.observation(row) for row in rows))
+            except GoneError:  # killed, or followed by another, while it was asked
+                continue
         raise HodeiError(Kind.NETWORK, "the supervisor left without an answer", hint="Try again.")
 
     def examine(self) -> Sequence[Finding]:

@@ -76,8 +76,7 @@ def _serve(control: socket.socket) -> NoReturn:
     """Fork for each message until the supervisor hangs up; never returns into the supervisor's code."""
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+        _forget_signals()
         # The processes in between leave no status for us to collect.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         os.dup2(control.fileno(), _CONTROL, inheritable=False)
@@ -89,6 +88,14 @@ def _serve(control: socket.socket) -> NoReturn:
                 _fork_twice(fds)
     finally:
         os._exit(0)
+
+
+def _forget_signals() -> None:
+    """Ignore and block none, for our children's sake: a shell that starts us in the background has us ignore SIGQUIT, for one."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals():
+        if signal.getsignal(number) not in (signal.SIG_DFL, None):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _fork_twice(fds: list[int]) -> None:

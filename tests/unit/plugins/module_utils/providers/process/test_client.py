@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Listing
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.client import (
     Client,
     Greeting,
     Version,
     replaces,
 )
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import (
     PROTOCOL,
     decode,
@@ -200,6 +202,19 @@ def test_one_that_dies_again_and_again(stub: Stub) -> None:
         list(client(stub.directory).ask({"op": "list"}))
     assert caught.value.kind is Kind.NETWORK
     assert "supervisor.log" in caught.value.hint
+
+
+def test_one_that_dies_while_it_is_asked_for_a_list(tmp_path: Path) -> None:
+    """The next one is asked, a few times."""
+    provider = ProcessProvider("local", {"directory": str(tmp_path)}, "o")
+    Path(provider.directory).mkdir(parents=True)
+    stub = Stub(Path(provider.directory))
+    stub.serve([GREETING, b""], [GREETING, {"rows": []}], [GREETING, b""], [GREETING, b""], [GREETING, b""])
+    assert provider.list() == Listing(())
+    with pytest.raises(HodeiError) as caught:
+        provider.list()
+    assert caught.value.kind is Kind.NETWORK
+    stub.close()
 
 
 def test_an_older_one_is_asked_to_hand_over(stub: Stub) -> None:

@@ -671,6 +671,24 @@ def test_the_forker_is_replaced_when_it_dies(inside: Run, monkeypatch: pytest.Mo
     inside(scenario)
 
 
+def test_what_our_starter_does_with_signals_is_not_the_workers(inside: Run) -> None:
+    """``nohup ansible-playbook &`` in a script has us ignore SIGQUIT: a worker that drains by it would never hear it."""
+
+    async def scenario(made: Inside) -> None:
+        before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        try:
+            made.world.forker.start()
+        finally:
+            signal.signal(signal.SIGQUIT, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        await made.fleet.create(draft("w", "/bin/grep", "-E", "Sig(Ign|Blk)", "/proc/self/status"))
+        await until(made, "w", "completed")
+        assert log(made, "w").split() == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+
+    inside(scenario)
+
+
 def test_a_forker_that_is_behind(inside: Run) -> None:
     """Many wait for it to have room, and each gets its turn."""
 
