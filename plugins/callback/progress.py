@@ -12,8 +12,8 @@ short_description: Show how far a long converge is
 version_added: 0.1.0
 author: hodei.workers contributors (@hodei-workers)
 description:
-  - Shows on one line how many steps of a converge are done, running, waiting and failed, and how long the rest may take. The line is
-    written over and over, gone when the task ends, and out of the way of whatever else is shown.
+  - Shows on one line how many steps of a converge are done, failed, running, and waiting for a worker to become idle, and how long the
+    rest may take. The line is written over and over, gone when the task ends, and out of the way of whatever else is shown.
   - Silent when standard output or standard error is no terminal, in CI (the environment variable E(CI)), on a terminal that cannot
     go back (E(TERM) is V(dumb)), and for what is over within O(delay).
   - Sees tasks on the machine that runs ansible-playbook. Of a task on another host Ansible tells nothing before its end.
@@ -69,6 +69,8 @@ class CallbackModule(CallbackBase):
         self._over = threading.Event()
         self._shown = ""
         self._since: dict[str, float] = {}
+        self._ran: dict[str, float] = {}
+        self._looked = 0.0
 
     # ---- what Ansible tells ----------------------------------------------------------------------------------------
 
@@ -103,6 +105,7 @@ class CallbackModule(CallbackBase):
         if path:
             with self._lock:
                 self._since.pop(os.path.basename(path), None)
+                self._ran.pop(os.path.basename(path), None)
                 with contextlib.suppress(OSError):
                     os.unlink(path)
                 self._erase()
@@ -132,19 +135,20 @@ class CallbackModule(CallbackBase):
                 return
 
     def _look(self, delay: float) -> None:
-        now, counts, first, tasks = time.monotonic(), progress.Counts(), None, 0
+        now, counts, ran, tasks = time.monotonic(), progress.Counts(), 0.0, 0
+        passed, self._looked = now - self._looked, now
         for name in os.listdir(self._place):
             found = progress.read(os.path.join(self._place, name))
             if found is None or self._over.is_set():
                 continue
             since = self._since.setdefault(name, now)
+            self._ran[name] = self._ran.get(name, 0.0) + (min(passed, now - since) if found.running else 0.0)
             if now - since >= delay:
-                counts, tasks = counts + found, tasks + 1
-                first = since if first is None else min(first, since)
-        if first is None:
-            self._erase()
+                counts, tasks, ran = counts + found, tasks + 1, max(ran, self._ran[name])
+        if tasks:
+            self._write(progress.line(counts, ran, tasks))
         else:
-            self._write(progress.line(counts, now - first, tasks))
+            self._erase()
 
     def _write(self, text: str) -> None:
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80

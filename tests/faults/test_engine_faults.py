@@ -596,6 +596,9 @@ class Diary:
     def began(self, change: Change) -> None:
         self.pages.append(f"began {change.address}")
 
+    def waiting(self, number: int) -> None:
+        self.pages.append(f"waiting {number}")
+
     def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
         self.pages.append(f"ended {change.address} {'badly' if error else 'well'}")
 
@@ -622,6 +625,23 @@ def test_a_listener_is_told_everything_in_order(fleet: Fleet) -> None:
         "ended worker.a well",
         "began worker.b",
         "ended worker.b badly",
+    ]
+
+
+def test_a_listener_is_told_who_waits_for_a_worker_to_become_idle(fleet: Fleet) -> None:
+    """Not of those whose turn has not come: the worker that is asked first is idle at once, its dependant works for a while."""
+    drain = {"busy": {"command": ["busy"]}, "interval": "10ms"}
+    fleet.converge([{"name": name, "lifecycle": {"drain": drain}} for name in "ab"])
+    fleet.cloud.alter("b", busy=3)
+    diary = Diary()
+    ports = converge.Ports(fleet.store, fleet.providers, listener=diary)
+    converge.converge(fleet.request("[]", allow_empty=True), ports, fleet.tools)
+    assert [page for page in diary.pages if "waiting" in page or "began" in page] == [
+        "waiting 2",
+        "waiting 1",
+        "began worker.a",
+        "waiting 0",
+        "began worker.b",
     ]
 
 

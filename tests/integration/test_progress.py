@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.playbook import Site
+from ansible_collections.hodei.workers.tests.support.playbook import Site, task
 
 WIDTH = 60
 SECONDS = 120
-LINE = re.compile(r"\r(hodei\.workers: \d+ of \d+ steps done[^\x1b\r\n]*)\x1b\[K")
+LINE = re.compile(r"\r(hodei\.workers: \d+/\d+ done[^\x1b\r\n]*)\x1b\[K")
 
 
 class Terminal:
@@ -118,19 +118,34 @@ def slow(site: Site) -> Site:
 def test_line_is_shown_and_gone_in_the_end(slow: Site, options: tuple[str, ...]) -> None:
     """It tells what is done and running, fits the terminal, and everything else is shown as if it were not there."""
     terminal = Terminal(slow, "converge", *options)
-    terminal.until(r"2 of 3 steps done, 1 running")
+    terminal.until(r"2/3 done, 1 running")
     slow.write("go", "")
     assert terminal.end() == 0
     shown = LINE.findall(terminal.text)
     assert shown
     assert all(len(one) < WIDTH for one in shown), shown
     left = screen(terminal.text)
-    assert not any("steps done" in one for one in left), left
+    assert not any("/3 done" in one for one in left), left
     assert any(one.startswith("changed: [localhost]") for one in left), left
     assert any(one.startswith("localhost") and "changed=1" in one for one in left), left
     again = Terminal(slow, "converge")
     assert again.end() == 0
-    assert "steps done" not in again.text, "a converge with nothing to do has nothing to show"
+    assert "/3 done" not in again.text, "a converge with nothing to do has nothing to show"
+
+
+def test_workers_that_are_waited_for(site: Site) -> None:
+    """It tells them apart from those whose turn has not come, and what the time that is left does not count."""
+    busy = site.write("busy", "")
+    drain = {"busy": {"command": ["test", "-e", str(busy)]}, "interval": "100ms"}
+    site.set([{"name": "a", "count": 2, "command": ["sleep", "infinity"], "lifecycle": {"drain": drain}}])
+    site.tasks(task("fleet_init"), task("fleet"))
+    changed = {"name": "a", "count": 2, "command": ["sleep", "1d"], "lifecycle": {"drain": drain}}
+    site.set([changed, {"name": "new", "command": ["sleep", "infinity"]}])
+    terminal = Terminal(site, "converge")
+    terminal.until(r"1/5 done, 2 waiting \(drain\).*\x1b")
+    busy.unlink()
+    assert terminal.end() == 0
+    assert site.play("converge").changed == 0
 
 
 def test_interrupted(slow: Site) -> None:
@@ -141,7 +156,7 @@ def test_interrupted(slow: Site) -> None:
     terminal.until("User interrupted")
     slow.write("go", "")  # the module goes on until what is in flight is done, and holds the terminal open
     terminal.end()
-    assert not any("steps done" in one for one in screen(terminal.text))
+    assert not any("/3 done" in one for one in screen(terminal.text))
 
 
 @pytest.mark.parametrize("why", ["CI", "dumb", "pipe", "quick"])
@@ -150,7 +165,7 @@ def test_silent(slow: Site, why: str) -> None:
     if why == "pipe":
         slow.write("go", "")
         slow.environment = enabled(slow)
-        assert "steps done" not in slow.play("converge").output
+        assert "/3 done" not in slow.play("converge").output
         return
     environment = {"CI": {"CI": "true"}, "dumb": {"TERM": "dumb"}, "quick": {"HODEI_PROGRESS_DELAY": "3600"}}[why]
     terminal = Terminal(slow, "converge", **environment)
@@ -158,7 +173,7 @@ def test_silent(slow: Site, why: str) -> None:
     slow.until(slow_process(terminal, slow), lambda: "slow" in slow.pids(), "the worker")
     slow.write("go", "")
     assert terminal.end() == 0
-    assert "steps done" not in terminal.text
+    assert "/3 done" not in terminal.text
     assert "\x1b[K" not in terminal.text
 
 
@@ -174,4 +189,4 @@ def test_module_that_is_killed_leaves_no_line(slow: Site) -> None:
     terminal.until(r"1 running")
     os.kill(slow.module(terminal.process), signal.SIGKILL)
     assert terminal.end() == 2
-    assert not any("steps done" in one for one in screen(terminal.text))
+    assert not any("/3 done" in one for one in screen(terminal.text))

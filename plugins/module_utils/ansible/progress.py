@@ -15,27 +15,28 @@ import os
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..model.quantities import rough_time
+
 if TYPE_CHECKING:
     from ..model.change import Change
     from ..model.errors import HodeiError
 
-_COUNTS = struct.Struct("<4Q")
+_COUNTS = struct.Struct("<5Q")
 #: The directory of the callback plugin of this process, which set it before tasks were forked; empty when nobody watches.
 _watched = ""
 
 
 class Counts(NamedTuple):
-    """Steps of a plan: all, begun and not ended, done, failed. A replacement has two, whichever way it goes."""
+    """Steps of a plan: all, begun and not ended, done, failed, and those that wait for a worker to become idle.
+
+    A replacement has two, whichever way it goes.
+    """
 
     total: int = 0
     running: int = 0
     done: int = 0
     failed: int = 0
-
-    @property
-    def waiting(self) -> int:
-        """Steps that have not begun."""
-        return max(0, self.total - self.running - self.done - self.failed)
+    waiting: int = 0
 
     def __add__(self, other: object) -> Counts:
         """Add up the counts of two tasks."""
@@ -63,21 +64,16 @@ def read(path: str) -> Counts | None:
         return None
 
 
-def line(counts: Counts, elapsed: float, tasks: int = 1) -> str:
-    """Say it in one line. ``elapsed`` seconds since it began tell how long the rest may take."""
-    parts = [f"{counts.done} of {counts.total} steps done"]
-    for word in ("running", "waiting", "failed"):
-        number = getattr(counts, word)
-        parts += [f"{number} {word}"] if number else []
+def line(counts: Counts, ran: float, tasks: int = 1) -> str:
+    """Say it in one line. The seconds in which steps ``ran`` tell how long the rest may take; how long a job takes nobody knows."""
+    words = {"failed": counts.failed, "running": counts.running, "waiting (drain)": counts.waiting}
+    parts = [f"{counts.done}/{counts.total} done", *(f"{number} {word}" for word, number in words.items() if number)]
     ended = counts.done + counts.failed
     if ended and ended < counts.total:
-        parts.append(f"about {_rough(elapsed * (counts.total - ended) / ended)} left")
+        left = rough_time(max(1.0, ran * (counts.total - ended) / ended))
+        parts.append(f"ETA {left} + drain" if counts.waiting else f"ETA {left}")
     where = f" on {tasks} hosts" if tasks > 1 else ""
     return f"hodei.workers{where}: {', '.join(parts)}"
-
-
-def _rough(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 class ProgressFile:
@@ -86,7 +82,7 @@ class ProgressFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor = -1
-        self._total = self._running = self._done = self._failed = 0
+        self._total = self._running = self._done = self._failed = self._waiting = 0
 
     def planned(self, total: int) -> None:
         """Begin to tell."""
@@ -101,6 +97,11 @@ class ProgressFile:
     def began(self, change: Change) -> None:
         """Count a step that has started."""
         self._running += 1
+        self._tell()
+
+    def waiting(self, number: int) -> None:
+        """Tell how many wait for a worker to become idle."""
+        self._waiting = number
         self._tell()
 
     def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
@@ -121,7 +122,8 @@ class ProgressFile:
     def _tell(self) -> None:
         if self._descriptor < 0:
             return
+        counts = Counts(self._total, self._running, self._done, self._failed, self._waiting)
         try:
-            os.pwrite(self._descriptor, _COUNTS.pack(self._total, self._running, self._done, self._failed), 0)
+            os.pwrite(self._descriptor, _COUNTS.pack(*counts), 0)
         except (OSError, struct.error):
             self.close()

@@ -98,6 +98,7 @@ class Applier:
         self._unflushed: list[tuple[Step, Outcome]] = []
         self._entries: dict[int, _Entry] = {}
         self._questions: dict[int, str] = {}  # the operations of first questions that have no answer yet
+        self._waiting = 0  # so many the listener knows of
         self._patient_until = math.inf
         self.broken: HodeiError | None = None
 
@@ -121,6 +122,9 @@ class Applier:
     def _let_in(self, graph: Graph) -> None:
         """Queue what has become possible; what stops a worker that may be at work waits in the room first."""
         self._admission.add(self._room.take(graph.ready(), self._monotonic()))
+        if self._listener and self._waiting != self._room.occupied:
+            self._waiting = self._room.occupied
+            self._listener.waiting(self._waiting)
 
     def _begin(self) -> bool:
         """Begin what is possible: one transaction for all of it, then the calls."""

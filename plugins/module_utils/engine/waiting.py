@@ -58,9 +58,9 @@ class WaitingRoom:
         self._room: dict[int, _Waiting] = {}
 
     @property
-    def occupied(self) -> bool:
-        """Whether anybody in here is waited for."""
-        return any(not one.left for one in self._room.values())
+    def occupied(self) -> int:
+        """How many in here are waited for."""
+        return sum(not one.left for one in self._room.values())
 
     def take(self, steps: Iterable[Step], now: float) -> list[Step]:
         """Keep the steps that have to wait; return the others."""

@@ -473,6 +473,9 @@ class Listener(Protocol):
     def began(self, change: Change) -> None:
         """Learn that a step of a change has started."""
 
+    def waiting(self, number: int) -> None:
+        """Learn how many steps wait now for a worker to become idle, whenever that changes."""
+
     def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
         """Learn how a step of a change ended."""
 

@@ -27,11 +27,14 @@ def test_what_is_told_is_read(tmp_path: Path) -> None:
     told.began(CHANGE)
     told.began(CHANGE)
     assert read(path) == Counts(4, 2, 0, 0)
+    told.waiting(2)
+    assert read(path) == Counts(4, 2, 0, 0, 2)
+    told.waiting(0)
     told.ended(CHANGE, None, 0.1)
     told.ended(CHANGE, ERROR, 0.1)
     assert read(path) == Counts(4, 0, 1, 1)
     assert b"secret" not in Path(path).read_bytes()
-    assert Path(path).stat().st_size == 32
+    assert Path(path).stat().st_size == 40
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
@@ -64,10 +67,13 @@ def test_nothing_that_goes_wrong_reaches_the_converge(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("counts", "elapsed", "words"),
     [
-        (Counts(10, 0, 0, 0), 0.0, "0 of 10 steps done, 10 waiting"),
-        (Counts(10, 2, 5, 0), 10.0, "5 of 10 steps done, 2 running, 3 waiting, about 10 s left"),
-        (Counts(10, 0, 4, 1), 600.0, "4 of 10 steps done, 5 waiting, 1 failed, about 10 min left"),
-        (Counts(10, 0, 10, 0), 9.0, "10 of 10 steps done"),
+        (Counts(10, 0, 0, 0), 0.0, "0/10 done"),
+        (Counts(10, 2, 5, 0), 10.0, "5/10 done, 2 running, ETA 10 s"),
+        (Counts(10, 0, 4, 1), 600.0, "4/10 done, 1 failed, ETA 10 min"),
+        (Counts(10, 2, 3, 0, 4), 30.0, "3/10 done, 2 running, 4 waiting (drain), ETA 70 s + drain"),
+        (Counts(10, 2, 5, 0), 0.1, "5/10 done, 2 running, ETA 1 s"),
+        (Counts(10, 0, 0, 0, 1), 0.0, "0/10 done, 1 waiting (drain)"),
+        (Counts(10, 0, 10, 0), 9.0, "10/10 done"),
     ],
 )
 def test_words(counts: Counts, elapsed: float, words: str) -> None:
@@ -75,9 +81,7 @@ def test_words(counts: Counts, elapsed: float, words: str) -> None:
 
 
 def test_several_hosts_are_added_up() -> None:
-    assert line(Counts(2, 1) + Counts(3, 1, 2), 1.0, 2).startswith(
-        "hodei.workers on 2 hosts: 2 of 5 steps done, 2 running"
-    )
+    assert line(Counts(2, 1) + Counts(3, 1, 2), 1.0, 2).startswith("hodei.workers on 2 hosts: 2/5 done, 2 running")
 
 
 def test_nobody_watches_unless_asked() -> None:
