@@ -51,6 +51,7 @@ BEFORE = """
 - {name: reloaded, files: [{path: app.toml, content: one}], reload: {signal: SIGHUP}}
 - {name: old}
 - {name: older, depends_on: [old]}
+- {name: leaves, lifecycle: {on_remove: forget}}
 """
 AFTER = """
 - {name: web, count: 2, image: "app:2"}
@@ -287,6 +288,12 @@ def nobody_stopped_at_work(directory: Path) -> None:
     assert not [one for one in log if one["verb"] in ("delete", "stop", "restart") and one["drain"] and one["busy"]]
 
 
+def let_go_not_deleted(scenario: Scenario, directory: Path) -> None:
+    """What its document said should run on when it leaves, does, also where only its own label remembers that."""
+    gone = [one for one in Cloud(directory / "cloud.json").log() if one["address"] == "worker.leaves"]
+    assert {one["verb"] for one in gone} <= ({"delete"} if scenario.options.get("destroy") else {"release"})
+
+
 def never_without(scenario: Scenario, directory: Path) -> None:
     """Invariant 12: what is replaced by create_before_destroy is there at each edge, and what is protected anyway."""
     running = {one["address"] for one in Cloud(directory / "cloud.json").objects() if one["state"] == "running"}
@@ -315,6 +322,7 @@ def test_invariant_1_invariant_2_invariant_12_killed_at_every_failpoint(name: st
         assert in_child(lambda: run(scenario, work)) == 0, f"converge after death {count} failed"
         settled(scenario, work)
         nothing_is_made_anew(scenario, work)
+        let_go_not_deleted(scenario, work)
         nobody_stopped_at_work(work)
     settled(scenario, work)
     _write_down(name, count)

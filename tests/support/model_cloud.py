@@ -414,6 +414,7 @@ class ModelProvider:
             "digest": request.digest,
             "spec": json.loads(json.dumps(request.spec)),
             "protected": request.lifecycle.prevent_destroy,
+            "on_remove": request.lifecycle.on_remove,
             "drain": request.lifecycle.drain and asdict(request.lifecycle.drain),
             "draining": None,
             "busy": 0,
@@ -469,6 +470,7 @@ class ModelProvider:
                 there |= {"digest": request.digest, "spec": json.loads(json.dumps(request.spec))}
             there["drift"] = {path: value for path, value in there["drift"].items() if path not in request.drifted}
             there |= {"protected": request.lifecycle.prevent_destroy, "operation": request.operation}
+            there["on_remove"] = request.lifecycle.on_remove
             there["drain"] = request.lifecycle.drain and asdict(request.lifecycle.drain)
             there |= {"lineage": request.labels.lineage, "key_id": request.labels.key_id}
             there["version"] += 1
@@ -560,7 +562,7 @@ class ModelProvider:
         return f"{there['external_id']}.{there['version']}"
 
     def _note(self, data: dict[str, Any], verb: str, there: Object, operation: str) -> None:
-        wanted = ("provider", "address", "generation", "lineage", "protected", "drain", "busy", "state")
+        wanted = ("provider", "address", "generation", "lineage", "protected", "on_remove", "drain", "busy", "state")
         data["log"].append({"verb": verb, "operation": operation, **{name: there[name] for name in wanted}})
 
     def _observation(self, there: Object) -> Observation:
@@ -576,6 +578,7 @@ class ModelProvider:
             key_id=there["key_id"],
             intent=Intent(there["intent"]),
             protected=there["protected"],
+            on_remove=there["on_remove"],
             reason=there["reason"],
             exit_code=there["exit_code"],
             created_at=there["created_at"],

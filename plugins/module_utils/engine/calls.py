@@ -122,7 +122,7 @@ class Caller:
             spec={},
             digest=seen.spec_digest,
             labels=replace(self._labels, key_id=seen.key_id),
-            lifecycle=Lifecycle(prevent_destroy=seen.protected),
+            lifecycle=seen.lifecycle,
             intent=seen.intent,
             worker=change.address.name,
             index=change.address.key,

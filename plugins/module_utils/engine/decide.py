@@ -131,8 +131,8 @@ def _spec(instance: Instance, held: Holding, column: Column, key_id: str) -> Dec
 def _lifecycle(instance: Instance, seen: Observation, resource: Resource | None) -> tuple[FieldChange, ...]:
     """Compare the lifecycle; without state, only what the object's labels carry of it."""
     wanted = instance.lifecycle
-    before = resource.lifecycle if resource else replace(wanted, prevent_destroy=seen.protected)
-    return lifecycle_differences(before, wanted)
+    told = replace(wanted, prevent_destroy=seen.protected, on_remove=seen.on_remove or wanted.on_remove)
+    return lifecycle_differences(resource.lifecycle if resource else told, wanted)
 
 
 def _by_digest(seen: Observation, held: Holding, key_id: str) -> Decision:

@@ -14,7 +14,7 @@ from ..model.errors import HodeiError, Kind
 from ..model.ports import Observation, Outcome
 from ..model.records import OperationEnd, Resource
 from ..model.states import Intent, WorkerState
-from ..model.worker import Instance, Lifecycle
+from ..model.worker import Instance
 from .graph import Step
 from .waiting import DRAIN
 
@@ -170,9 +170,7 @@ def _moved(step: Step, instance: Instance, seen: Observation | None, known: Reso
         if known.digest != instance.digest:
             known = replace(known, spec={})
         if seen is not None:
-            known = replace(
-                known, lifecycle=Lifecycle(prevent_destroy=seen.protected, drain=seen.drain), intent=seen.intent
-            )
+            known = replace(known, lifecycle=seen.lifecycle, intent=seen.intent)
     moved = replace(
         known,
         address=step.change.address,

@@ -13,7 +13,7 @@ from ..model.address import Address
 from ..model.errors import HodeiError, Kind
 from ..model.ports import CreateRequest, Labels, Observation, Outcome, Provider
 from ..model.records import Operation, OperationEnd, Resource, Run, State
-from ..model.worker import Document, Instance, Lifecycle
+from ..model.worker import Document, Instance
 from .converge import Ports, Tools, same_fleet
 from .current import Holding, holdings
 from .lease import LeaseKeeper, held_lease
@@ -184,7 +184,7 @@ def _resource(one: Observation, provider: str, instance: Instance | None, now: f
         external_id=one.external_id,
         spec=instance.recorded if instance else {},
         digest=one.spec_digest,
-        lifecycle=instance.lifecycle if instance else Lifecycle(prevent_destroy=one.protected, drain=one.drain),
+        lifecycle=instance.lifecycle if instance else one.lifecycle,
         dependencies=instance.depends_on if instance else (),
         intent=one.intent,
         status=one.state,
@@ -255,7 +255,7 @@ def _relabel(one: Observation, operation: Operation, labels: Labels) -> CreateRe
         spec={},
         digest=one.spec_digest,
         labels=replace(labels, key_id=one.key_id),  # the digest stays the one that was made with that key
-        lifecycle=Lifecycle(prevent_destroy=one.protected, drain=one.drain),
+        lifecycle=one.lifecycle,
         intent=one.intent,
         worker=one.address.name,
         index=one.address.key,

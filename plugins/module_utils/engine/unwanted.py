@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ..model.address import Address
 from ..model.change import Action, Cause, Change
+from ..model.ports import Observation
 from ..model.records import Resource
 from .current import Holding
 from .inputs import Draft, Inputs, delete, forget, protected
@@ -46,7 +47,7 @@ def plan_unwanted(inputs: Inputs, draft: Draft, address: Address, held: Holding)
         if stays:
             draft.kept[address] = stays
             return
-        released = _is_released(inputs, address, resource)
+        released = _is_released(inputs, held.seen, resource)
         if not released and _is_protected(inputs, address, held):
             draft.problems.append(protected(address, "deleted", "", resource.source if resource else ""))
             return
@@ -92,14 +93,16 @@ def _may_stay(inputs: Inputs, address: Address, resource: Resource | None) -> st
     return ""
 
 
-def _is_released(inputs: Inputs, address: Address, resource: Resource | None) -> bool:
-    """Tell whether an object is let go rather than deleted: asked for, or by ``on_remove`` of its worker, of which others may be left."""
+def _is_released(inputs: Inputs, seen: Observation, resource: Resource | None) -> bool:
+    """Tell whether an object is let go rather than deleted: asked for, or by ``on_remove`` of its worker.
+
+    That is what the document says of those that are left of it, else what state remembers, else what the object's label says.
+    """
     options = inputs.options
     if options.state is not None or options.destroy:
         return options.state == "forgotten"
-    others = (one.lifecycle for one in inputs.document.instances if one.address.name == address.name)
-    lifecycle = next(others, resource.lifecycle if resource else None)
-    return lifecycle is not None and lifecycle.on_remove == "forget"
+    others = (one.lifecycle for one in inputs.document.instances if one.address.name == seen.address.name)
+    return next(others, resource.lifecycle if resource else seen.lifecycle).on_remove == "forget"
 
 
 def _is_protected(inputs: Inputs, address: Address, held: Holding) -> bool:

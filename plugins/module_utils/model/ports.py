@@ -108,9 +108,9 @@ class Observation:
     somebody changes the object (spec, labels, intent) or makes another in its place, not when it merely
     restarts. ``drift`` maps the path of a field to its observed value where the native object no longer shows
     what was made (never aliases, defaults or order). ``ports`` are the bound ports by name. ``spec_digest``,
-    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels; so do ``drain``, how it is let
-    finish its work, and ``draining``, that it does so now. ``details`` is what operators of this provider ask for beside that
-    (a process's ``pid``); nothing is decided by it.
+    ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels; so do ``on_remove`` (empty where the
+    provider does not write it down), ``drain``, how it is let finish its work, and ``draining``, that it does so now. ``details``
+    is what operators of this provider ask for beside that (a process's ``pid``); nothing is decided by it.
     """
 
     address: Address
@@ -124,6 +124,7 @@ class Observation:
     key_id: str = ""
     intent: Intent = Intent.STARTED
     protected: bool = False
+    on_remove: str = ""
     reason: str = ""
     exit_code: int | None = None
     restarts: int = 0
@@ -135,6 +136,13 @@ class Observation:
     drain: Drain | None = None
     draining: Draining | None = None
     stale: bool = False
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What its labels tell of how it may be treated."""
+        return Lifecycle(
+            prevent_destroy=self.protected, drain=self.drain, on_remove=self.on_remove or Lifecycle.on_remove
+        )
 
 
 @dataclass(frozen=True)

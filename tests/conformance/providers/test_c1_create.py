@@ -79,6 +79,19 @@ def test_what_was_asked_for_is_in_the_labels(fleet: Fleet) -> None:
     assert seen.created_at is not None
 
 
+def test_what_becomes_of_it_when_it_leaves_the_document_is_in_the_labels(fleet: Fleet) -> None:
+    """So that lost state does not delete what was to run on; an update writes it anew."""
+    needs(fleet, "release")
+    spec = fleet.rig.shell("sleep 600")
+    made = fleet.make("leaves", spec, lifecycle=Lifecycle(on_remove="forget"))
+    assert made.on_remove == "forget"
+    (done,) = fleet.provider.update([fleet.request("leaves", spec, etag=made.etag)])
+    assert done.error is None
+    seen = fleet.see("leaves")
+    assert seen is not None
+    assert seen.on_remove == "destroy"
+
+
 def test_intents_other_than_started(fleet: Fleet) -> None:
     """A worker may be made stopped or paused."""
     spec = fleet.rig.shell("sleep 600")

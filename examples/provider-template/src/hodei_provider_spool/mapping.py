@@ -48,6 +48,7 @@ def labels(request: CreateRequest, owner: str) -> Record:
         "digest": request.digest,
         "operation": request.operation,
         "protected": request.lifecycle.prevent_destroy,
+        "on_remove": request.lifecycle.on_remove,
         "intent": request.intent.value,
         "labels": {name: str(value) for name, value in request.spec.get("labels", {}).items()},
     }
@@ -68,6 +69,7 @@ def observation(record: Mapping[str, Any], alive: bool, exit_code: int | None, s
         key_id=record["key_id"],
         intent=Intent(record["intent"]),
         protected=record["protected"],
+        on_remove=record["on_remove"],
         reason=reason,
         exit_code=exit_code,
         created_at=record["created_at"],

@@ -53,6 +53,7 @@ def draft(request: CreateRequest, settings: Settings, host_env: Mapping[str, str
         "operation": request.operation,
         "intent": request.intent.value,
         "protected": request.lifecycle.prevent_destroy,
+        "on_remove": request.lifecycle.on_remove,
         "labels": {name: str(value) for name, value in request.spec.get("labels", {}).items()},
         "spec": None if request.adopt_from or request.moved_from else wire_spec(request, settings, host_env),
     }
@@ -214,8 +215,8 @@ def observation(row: Row) -> Observation:
     """Turn a row (``supervisor/wire.py: ROW``) into what the engine sees."""
     external, name, key, generation, lineage, state, digest, etag, operation, key_id, *rest = row
     intent, protected, reason, exit_code, restarts, created_at, started_at, ports, *more, _provider = rest
-    # A supervisor of an older version tells neither a pid nor of draining nor of files.
-    told_pid, drain, draining, drift, stale = (*more, None, None, None, None, None)[:5]
+    # A supervisor of an older version tells neither a pid nor of draining nor of files nor of leaving.
+    told_pid, drain, draining, drift, stale, on_remove = (*more, *(None,) * 6)[:6]
     seen = _STATES.get(state, WorkerState.UNKNOWN)
     pid = told_pid if seen.alive else 0
     return Observation(
@@ -230,6 +231,7 @@ def observation(row: Row) -> Observation:
         key_id=key_id,
         intent=_INTENTS.get(intent, Intent.STARTED),
         protected=protected,
+        on_remove=on_remove or "",
         reason=reason,
         exit_code=exit_code,
         restarts=restarts,

@@ -31,7 +31,7 @@ from .worker import Worker
 from .world import World, disk_problem
 
 #: What a request may change of a worker that goes on living, besides its spec.
-_LABELS = ("lineage", "key_id", "operation", "protected", "labels", "intent")
+_LABELS = ("lineage", "key_id", "operation", "protected", "on_remove", "labels", "intent")
 #: And what an adoption changes, which has no spec: whose digest it is stays true.
 _ADOPTED = ("lineage", "operation")
 
@@ -428,7 +428,7 @@ def _changed(record: Record, draft: Mapping[str, Any]) -> Record:
     changed = dataclasses.replace(record, edits=record.edits + 1)
     spec = draft["spec"]
     for label in _LABELS if spec else _ADOPTED:
-        setattr(changed, label, draft[label])
+        setattr(changed, label, draft.get(label, getattr(record, label)))  # an older caller does not know all of them
     if spec and record.digest != draft["digest"]:
         changed.digest, changed.spec = draft["digest"], spec
     elif spec:

@@ -71,6 +71,7 @@ class Record:
     boot: str
     created_at: float
     labels: dict[str, str] = field(default_factory=dict)
+    on_remove: str = ""
     state: str = CREATING
     reason: str = ""
     exit_code: int | None = None
@@ -114,7 +115,7 @@ class Record:
             *(self.id, self.name, self.key, self.generation, self.lineage, self.state, self.digest, self.etag),
             *(self.operation, self.key_id, self.intent, self.protected, self.reason, self.exit_code, self.restarts),
             *(self.created_at, self.started_at, self.ports, self.pid, self.spec.get("drain"), self._draining()),
-            *(drift or {}, self.stale, self.provider),
+            *(drift or {}, self.stale, self.on_remove, self.provider),
         ]
 
     def _draining(self) -> list[Any] | None:

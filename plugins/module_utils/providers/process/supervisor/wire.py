@@ -61,6 +61,7 @@ ROW = (
     "draining",
     "drift",
     "stale",
+    "on_remove",
     "provider",
 )
 

@@ -110,6 +110,7 @@ def observed(instance: Instance, generation: int = 1, **fields: Any) -> Observat
         "key_id": KEY_ID,
         "intent": Intent(instance.state),
         "protected": instance.lifecycle.prevent_destroy,
+        "on_remove": instance.lifecycle.on_remove,
         "started_at": NOW,
         "lineage": LINEAGE,
         **fields,
