@@ -43,6 +43,7 @@ class Templates:
         path = self._found(name)
         real = path
         try:
+            open(path, "rb").close()  # Ansible's loader does not say why it cannot
             real = self._loader.get_real_file(path)
             with open(real, encoding="utf-8", newline="") as file:
                 return Template(path, file.read())
@@ -50,10 +51,15 @@ class Templates:
             raise TemplateError(
                 f"the template {path} is no UTF-8 text", "for binary content write content_base64"
             ) from None
-        except (OSError, AnsibleError) as error:
-            reason = getattr(error, "strerror", None) or "it may be vaulted with another password"
+        except IsADirectoryError:
+            raise TemplateError(f"the template {path} is a directory", "name a file in it") from None
+        except OSError as error:
             raise TemplateError(
-                f"the template {path} cannot be read: {reason}", "check its mode and its owner"
+                f"the template {path} cannot be read: {error.strerror}", "check its mode and its owner"
+            ) from None
+        except AnsibleError:
+            raise TemplateError(
+                f"the template {path} cannot be decrypted", "give the vault password that it was encrypted with"
             ) from None
         finally:
             self._loader.cleanup_tmp_file(real)
@@ -66,7 +72,7 @@ class Templates:
             places = [place for place in (self._variables.get("inventory_dir"), started_in) if place]
             for place in places:
                 for path in (os.path.join(place, "templates", name), os.path.join(place, name)):
-                    if os.path.isfile(path):
+                    if os.path.exists(path):
                         return path
         where = " and ".join(dict.fromkeys(map(str, places)))
         hint = f"put it into templates/ beside the play, the role or the inventory (looked in {where}, too)"

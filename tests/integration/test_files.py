@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +186,31 @@ def test_what_is_wrong_with_templates_is_told_with_place_and_cure(site: Site) ->
     assert SECRET not in message
     # Who only deletes, or reaches into what is there, is not kept from it.
     site.one("fleet", state="absent", confirm=site.owner)
+
+
+def test_templates_that_cannot_be_read(site: Site) -> None:
+    """Root reads everything, so it gives that up first. Who may not read one is told so, and nothing of vaults."""
+    site.write("templates/closed.j2", "x").chmod(0)
+    (site.place / "templates" / "folder.j2").mkdir()
+    site.write("templates/vaulted.j2", "$ANSIBLE_VAULT;1.1;AES256\n3132\n")
+    names = ("closed", "folder", "vaulted")
+    site.set([worker(*({"path": name, "template": f"{name}.j2"} for name in names))])
+    output = site.finish(site.start("plan", preexec_fn=read_as_others_do)).output
+    place = f"the template {site.place}/templates"
+    for number, said in enumerate(
+        (
+            f"{place}/closed.j2 cannot be read: Permission denied; check its mode and its owner",
+            f"{place}/folder.j2 is a directory; name a file in it",
+            f"{place}/vaulted.j2 cannot be decrypted; give the vault password that it was encrypted with",
+        )
+    ):
+        assert f"hodei_workers[0].files[{number}].template: {said}" in output, output
+
+
+def read_as_others_do() -> None:
+    """Give up CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH for what is executed next (prctl(2), PR_CAPBSET_DROP)."""
+    for capability in (1, 2) if os.geteuid() == 0 else ():
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
 
 
 def test_places_and_owners_that_a_process_cannot_have(site: Site) -> None:
