@@ -161,6 +161,45 @@ def test_stop_restart_and_destroy_wait_and_force_does_not(site: Site) -> None:
     assert out(site) == ["begun"]
 
 
+def test_a_restart_for_changed_files_waits_for_the_job(site: Site) -> None:
+    """The files change at once, the process when it is idle."""
+    one = at_work(site, ASKED, files=[{"path": "app.conf", "content": "one"}])
+    before = site.pids()["runner"]
+    site.set([{**one, "files": [{"path": "app.conf", "content": "two"}]}])
+    plan = site.play("plan").output
+    assert "update, restart (when idle)" in plan
+    assert "files.app.conf.content changed; restart" in plan
+    run = site.start("converge")
+    site.until(run, lambda: draining(site), "the worker to drain")
+    (conf,) = site.home.rglob("app.conf")
+    assert conf.read_text() == "two"
+    assert (site.pids()["runner"], out(site)) == (before, ["begun"])
+    finish_job(site)
+    assert site.finish(run).code == 0
+    assert out(site)[:2] == ["begun", "last line"]
+    assert site.pids()["runner"] != before
+    assert site.play("converge").changed == 0
+
+
+def test_an_edit_of_the_drain_is_an_update_in_place(site: Site) -> None:
+    """Nothing is drained for it, nothing restarted, though the worker is at work; the plan names what changed."""
+    one = at_work(site, ASKED)
+    before = site.pids()
+    interval = {"interval": "100ms"}
+    edits: dict[str, Any] = {
+        "lifecycle.drain.timeout changed": {"drain": {**interval, **ASKED, "timeout": "500ms"}},
+        "lifecycle.drain.signal, lifecycle.drain.timeout changed": {"drain": {**interval, **TOLD, **ASKED}},
+        "lifecycle.drain.busy.command, lifecycle.drain.interval, lifecycle.drain.signal changed": {},
+    }
+    workers = [{**one, "lifecycle": {"grace": "1s", **edit}} for edit in edits.values()]
+    edited = site.tasks(*(task("fleet", workers=[worker], diff=True) for worker in workers))
+    for result, reason in zip(edited, edits, strict=True):
+        assert [(item["action"], item["status"]) for item in result["results"]] == [("update", "done")]
+        assert f"worker.runner  update  {reason}" in result["diff"]["prepared"]
+    assert "lifecycle.drain.timeout: 30m -> 500ms" in edited[0]["diff"]["prepared"]
+    assert (site.pids(), out(site)) == (before, ["begun"])
+
+
 def test_its_time_to_live_ends_after_the_job(site: Site) -> None:
     """Nobody has to look."""
     at_work(site, ASKED, lifecycle={"ttl": "3s"})

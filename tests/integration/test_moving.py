@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hodei.workers.tests.support.playbook import Result, Site, task
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 SLEEP = ["sleep", "infinity"]
 
@@ -116,3 +117,31 @@ def test_what_cannot_be_meant(site: Site) -> None:
     assert actions(both) == {"worker.old": "delete"}
     assert any("worker.old was to move to worker.new" in text for text in both["plan"]["warnings"])
     assert set(site.pids()) == {"new"}
+
+
+def test_moved_and_its_files_changed_in_one_update(site: Site) -> None:
+    """The same process, told of its new file under its new name; without a reload another one."""
+    site.tasks(task("fleet_init"))
+    reading = ["sh", "-c", "trap 'cp app.conf seen' HUP; cp app.conf seen; while :; do sleep 0.05; done"]
+
+    def having(content: str, name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "command": reading, "files": [{"path": "app.conf", "content": content}], **more}
+
+    reload = {"reload": {"signal": "SIGHUP"}}
+    site.one("fleet", workers=[having("one", "told", **reload), having("one", "restarted")])
+    pids = site.pids()
+    site.set(
+        workers=[having("two", "told-anew", **reload), having("two", "started-anew")],
+        hodei_moved=[{"from": "told", "to": "told-anew"}, {"from": "restarted", "to": "started-anew"}],
+    )
+    planned = site.play("plan").output
+    assert "moved from worker.told; files.app.conf.content changed; reload by SIGHUP" in planned
+    assert "moved from worker.restarted; files.app.conf.content changed; restart" in planned
+    done = site.play("converge").results[0]
+    assert {one["status"] for one in done["results"]} == {"done"}
+    seen = list(site.home.rglob("seen"))
+    wait_for(lambda: [path.read_text() for path in seen] == ["two", "two"], "both to read their new file")
+    assert len(native(site)) == 2
+    assert pids["told"] in site.pids().values()
+    assert pids["restarted"] not in site.pids().values()
+    assert site.play("converge").changed == 0
