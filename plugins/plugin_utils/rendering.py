@@ -118,7 +118,9 @@ def _explained(template: Template, error: BaseException) -> TemplateError:
     for one in reversed(chain):
         if isinstance(one, TemplateSyntaxError):
             where = f"{template.path}, line {one.lineno}"
-            return TemplateError(f"the template {where} is not valid: {one.message}", "mend it; it is Jinja2")
+            return TemplateError(
+                f"the template {where} is not valid: {(one.message or '').rstrip('.')}", "mend it; it is Jinja2"
+            )
         if isinstance(one, TemplateNotFound):
             missing = f"the template {template.path} needs {one.name}, which is not there"
             return TemplateError(missing, "put it into templates/ beside it")

@@ -157,8 +157,8 @@ class WaitingRoom:
         """Say in words why a step waits, and what becomes of it."""
         one = self._room[step.number]
         verb = one.request.then
-        after = f"its provider does the {verb.value} then" if verb else "converge again"
-        return f"{_reason(one.outcome)}; {step.verb} when idle: {after}, or force it with hodei_drain=false"
+        then = f"when it is idle, its provider does the {verb.value}" if verb else "converge again when it is idle"
+        return f"{_reason(one.outcome)}; {then}; hodei_drain=false does not wait"
 
 
 def _reason(outcome: Outcome | None) -> str:

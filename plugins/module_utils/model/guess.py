@@ -106,6 +106,9 @@ def field(name: str, path: tuple[Any, ...], siblings: Collection[str], index: In
     other = ELSEWHERE.get(name.lower().replace("-", "_"), "")
     if other in siblings:
         return f"did you mean {other}?", other
+    number = next((one for one in (f"{name}s", name.removesuffix("s")) if one in siblings), "")
+    if number:
+        return f"did you mean {number}?", number
     parents = [parent for parent in index.get(name, ()) if parent != here]
     if parents:
         return f"it belongs {_places(parents)}", ""

@@ -117,28 +117,34 @@ class Spool:
         with _told("the event cannot be written"), (self.place(name) / "events").open("a") as file:
             file.write(json.dumps([time.time(), event, detail]) + "\n")
 
-    def follow(self, name: str, seconds: float, limit: int) -> bytes:
-        """Return what is written to a log from now on, and to that of the next generation, until there is enough of it."""
-        family = name.rpartition(".")[0] + "."
+    def follow(self, name: str, position: int, seconds: float, limit: int) -> bytes:
+        """Return what is written to a log from a position on, then the log of whoever came after it, until there is enough."""
         until, found = time.monotonic() + seconds, b""
         with _told("the log cannot be read"):
             log = (self.place(name) / "log").open("rb")
         try:
-            log.seek(0, os.SEEK_END)
+            log.seek(position)
             while len(found) < limit and time.monotonic() < until:
+                gone = (
+                    self.read(name) is None
+                )  # asked before the log is read to its end: nothing is written to it any more
                 fresh = log.read(limit - len(found))
                 found += fresh
-                later = [one for one in self.names() if one.startswith(family) and _generation(one) > _generation(name)]
-                if fresh or not later:
-                    time.sleep(_POLL)
-                    continue
-                name = min(later, key=_generation)
-                if (self.place(name) / "log").exists():
+                following = self._successor(name) if gone and not fresh else None
+                if following is not None:
                     log.close()
-                    log = (self.place(name) / "log").open("rb")
+                    name, log = following, (self.place(following) / "log").open("rb")
+                elif not fresh:
+                    time.sleep(_POLL)
         finally:
             log.close()
         return found
+
+    def _successor(self, name: str) -> str | None:
+        """Name the next generation that has a log: an object is there a moment before its log."""
+        family = name.rpartition(".")[0] + "."
+        later = [one for one in self.names() if one.startswith(family) and _generation(one) > _generation(name)]
+        return min((one for one in later if (self.place(one) / "log").exists()), key=_generation, default=None)
 
     # ---- processes ---------------------------------------------------------------------------------------------
 
@@ -243,12 +249,12 @@ def find(program: str, environment: Mapping[str, str], directory: Path) -> bool:
     )
 
 
-def tail(path: Path, size: int) -> tuple[bytes, bool]:
-    """Return the last bytes of a file, and whether there was more."""
+def tail(path: Path, size: int) -> tuple[bytes, bool, int]:
+    """Return the last bytes of a file, whether there was more, and where it ended."""
     with _told("the log cannot be read"), path.open("rb") as file:
         length = file.seek(0, os.SEEK_END)
-        file.seek(max(0, length - size))
-        return file.read(size), length > size
+        start = file.seek(max(0, length - size))
+        return file.read(length - start), length > size, length
 
 
 def missing(command: Sequence[str], environment: Mapping[str, str], directory: Path) -> HodeiError | None:

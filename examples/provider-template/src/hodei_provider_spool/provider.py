@@ -245,11 +245,11 @@ class SpoolProvider:
         path = self._spool.place(name) / "log"
         if not path.exists():
             raise HodeiError(Kind.NOT_FOUND, "there is no log", hint="It was never started.", where=name)
-        text, truncated = tail(path, request.limit)
+        text, truncated, end = tail(path, request.limit)
         if request.tail is not None:
             text = b"".join(text.splitlines(keepends=True)[-request.tail :]) if request.tail else b""
         if request.follow > 0:
-            text += self._spool.follow(name, request.follow, request.limit - len(text))
+            text += self._spool.follow(name, end, request.follow, request.limit - len(text))
         return LogResult(text[: request.limit], truncated)
 
     def forward(self, target: Target, port: str) -> socket.socket:

@@ -78,7 +78,8 @@ def _library(name: str, version: str, purpose: str) -> Iterator[Finding]:
         yield warning(
             "libraries",
             f"{name} is missing for {sys.executable}; it is needed for {purpose}",
-            f"Run: {sys.executable} -m pip install {name}. Everything else works without it.",
+            f"Run: {sys.executable} -m pip install {name}; or install the system's package python3-{name}, where pip refuses because "
+            "the system manages that Python. Everything else works without it.",
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...engine.state import migrate
 from ...engine.state.connect import explained, snapshot
 from ...engine.state.holder import provably_dead, shown
-from ...engine.state.keys import has_key, load_key
+from ...engine.state.keys import has_key, how_to_begin, load_key
 from ...engine.state.verify import verify
 from ...model.finding import Finding, ok, problem, warning
 from ...model.ports import StateStore
@@ -28,7 +28,7 @@ def key(directory: Path, exists: bool) -> Iterator[Finding]:
         yield problem(
             "state",
             f"owner '{directory.name}' was never initialised here: there is nothing in {directory}",
-            "Run the playbook hodei.workers.init once, or set HODEI_STATE_DIR (or backend.path) to where the fleet's files are.",
+            how_to_begin(directory),
         )
         return
     found = load_key(directory)

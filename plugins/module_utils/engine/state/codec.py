@@ -42,8 +42,8 @@ def damaged(message: str) -> HodeiError:
     return HodeiError(
         Kind.INTERNAL,
         f"the state is damaged: {message}; nothing was changed",
-        hint="Restore state.db from a copy, or move it away, run hodei.workers.init with the lineage of your document "
-        "and let fleet_refresh rebuild it from the world.",
+        hint="Restore a backup (hodei.workers.restore). Or move state.db, state.db-wal and state.db-shm away: with hodei_lineage "
+        "in the document, the next converge rebuilds them from what runs.",
     )
 
 

@@ -199,7 +199,8 @@ def _explain(error: sqlite3.Error, path: Path) -> HodeiError:
         return HodeiError(
             Kind.CONFIGURATION,
             f"the state at {path} cannot be written or opened: {error}",
-            hint=f"Check that {path.parent} exists, belongs to the user that runs the task, and is not mounted read-only.",
+            hint=f"Check that {path.parent} exists, is not mounted read-only, and that it and its files belong to the user that runs "
+            "the task and may be written by it (modes 0700 and 0600).",
         )
     return damaged(f"{path}: {error}")
 

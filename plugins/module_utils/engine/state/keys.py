@@ -22,6 +22,7 @@ from ...model.settings import Setting, state_directory
 from .draft import draft_of, write_durably
 
 KEY_FILE, KEY_BYTES = "fleet.key", 32
+_SHOWN = 5
 _BACKUP = f"Restore {KEY_FILE} from your backup"
 
 
@@ -130,7 +131,18 @@ def _missing(directory: Path) -> HodeiError:
     return HodeiError(
         Kind.CONFIGURATION,
         f"owner '{directory.name}' was never initialised here: {directory / KEY_FILE} does not exist",
-        hint="Run the playbook hodei.workers.init once, or set HODEI_STATE_DIR (or backend.path) to where the fleet's files are.",
+        hint=how_to_begin(directory),
+    )
+
+
+def how_to_begin(directory: Path) -> str:
+    """Say what to do where an owner has nothing; its neighbours are named, because one of them may be who was meant."""
+    others = sorted(path.parent.name for path in directory.parent.glob(f"*/{KEY_FILE}"))
+    more = ", ..." if len(others) > _SHOWN else "."
+    there = f" Owners in {directory.parent}: {', '.join(others[:_SHOWN])}{more}" if others else ""
+    return (
+        "Run the playbook hodei.workers.init once, or set HODEI_STATE_DIR (or backend.path) to where the fleet's files are."
+        + there
     )
 
 

@@ -94,8 +94,8 @@ def _problem(path: str, why: str) -> Problem:
     return Problem(
         path="backend.path",
         message=f"the state {path} {why}",
-        hint="set backend.path or HODEI_STATE_DIR to a directory that stays, on a local disk; or set backend.allow_ephemeral: "
-        "true where losing it is fine",
+        hint="set hodei_state_dir, HODEI_STATE_DIR or backend.path to a directory that stays, on a local disk; or allow it where "
+        "losing it is fine, as in a container to try things: hodei_backend: {allow_ephemeral: true}",
     )
 
 

@@ -385,7 +385,7 @@ def import_psutil() -> Any:
         raise HodeiError(
             Kind.CONFIGURATION,
             f"the Python library psutil is missing for {sys.executable}",
-            hint=f"Run: {sys.executable} -m pip install psutil. If another interpreter has it, set "
-            "ansible_python_interpreter to that one.",
+            hint=f"Run: {sys.executable} -m pip install psutil. Or install the system's package python3-psutil, where pip refuses "
+            "because the system manages that Python. If another interpreter has it, set ansible_python_interpreter to that one.",
         ) from error
     return psutil

@@ -193,6 +193,13 @@ def test_a_single_worker_has_paths_without_a_list() -> None:
     ]
 
 
+def test_one_letter_too_few_is_the_field_beside_it_not_one_elsewhere() -> None:
+    """``port`` is a field of three checks, and whoever writes it beside ``command`` means ``ports``."""
+    assert refused(fragments=[Fragment([{**worker(), "port": []}], "")]) == [
+        "unknown field 'port'; did you mean ports?"
+    ]
+
+
 @pytest.mark.parametrize(
     ("entries", "said"),
     [

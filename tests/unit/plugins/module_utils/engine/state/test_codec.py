@@ -76,7 +76,7 @@ def test_any_changed_column_of_a_resource_is_noticed(column: int) -> None:
         codec.decode_resources([tuple(row)])
     assert caught.value.kind is Kind.INTERNAL
     assert "damaged" in caught.value.message
-    assert "fleet_refresh" in caught.value.hint
+    assert "hodei.workers.restore" in caught.value.hint
 
 
 def test_moving_text_between_columns_is_noticed() -> None:

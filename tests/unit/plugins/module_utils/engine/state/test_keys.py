@@ -104,3 +104,11 @@ def test_key_of_another_length_is_refused(tmp_path: Path, size: int) -> None:
     create_key(tmp_path)
     (tmp_path / "fleet.key").write_bytes(b"x" * size)
     assert "32 bytes" in refusal(tmp_path).message
+
+
+def test_a_mistyped_owner_is_shown_who_is_there(tmp_path: Path) -> None:
+    create_key(tmp_path / "team-ci")
+    assert refusal(tmp_path / "taem-ci").hint.endswith(f"Owners in {tmp_path}: team-ci.")
+    for number in range(6):
+        create_key(tmp_path / f"a{number}")
+    assert refusal(tmp_path / "taem-ci").hint.endswith(": a0, a1, a2, a3, a4, ...")
