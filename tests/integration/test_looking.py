@@ -70,7 +70,7 @@ def test_lost_state_is_rebuilt_from_the_world(site: Site) -> None:
 
     (blind,) = site.tasks(task("fleet"))
     assert blind["failed"]
-    assert "Put hodei_lineage into the document" in blind["msg"]
+    assert f"Put hodei_lineage into the document: {lineage}, which 3 of its objects here carry." in blind["msg"]
     site.set(hodei_lineage=lineage)
     without = {"vars": {"hodei_workers": [{"name": "b", "command": SLEEP}]}}
     planned, rebuilt, again, shrunk = site.tasks(

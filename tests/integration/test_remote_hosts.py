@@ -215,7 +215,7 @@ def test_role_target_says_what_is_missing(remote: Site, testbed: Testbed) -> Non
     said = done.results[-1]["msg"]
     assert "vanishes" in said or "which the system cleans" in said
     assert "target_allow_ephemeral: true" in said
-    assert "set backend.path or HODEI_STATE_DIR" in said
+    assert "set hodei_state_dir, HODEI_STATE_DIR or backend.path" in said
     unknown = remote.run(remote.write_play([role], hosts="far1", vars={**variables, "target_user": "nobody-knows"}))
     assert unknown.code == 2
     assert "there is no user 'nobody-knows' on this host" in str(unknown.results[-1])

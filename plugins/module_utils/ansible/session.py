@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..engine.state.holder import this_process
 from ..engine.state.keys import FleetKey, load_key, owner_directory
 from ..engine.state.place import problem_of_place
 from ..engine.state.sqlite import SqliteState
-from ..model.configs import read_backend
+from ..model.configs import read_backend, read_providers
 from ..model.entries import Fragment
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..model.parse import RawDocument, parse
@@ -133,6 +134,12 @@ def open_session(
     providers: dict[str, Provider] = {}
     try:
         warnings: list[str] = []
+        if not store.exists() and not payload.lineage:
+            raise HodeiError(
+                Kind.CONFIGURATION,
+                f"owner '{owner}' has a key here but no state, and the document has no lineage to rebuild it by",
+                hint=how_to_rebuild(payload, owner, directory, settings),
+            )
         state = _state(store, owner, payload.lineage, write, warnings)
         document = parse_payload(payload, owner, payload.lineage or state.lineage, key.secret)
         for name in _needed(document, state, only_named and not payload.deleting):
@@ -204,6 +211,23 @@ def make_provider(
     )
 
 
+def how_to_rebuild(payload: Payload, owner: str, directory: Path, settings: Mapping[str, Setting]) -> str:
+    """Say which lineage a fleet without state lacks: its objects carry it. What cannot be seen is left out."""
+    carried: Counter[str] = Counter()
+    for name, config in read_providers(payload.providers, ConfigSchemas())[0].items():
+        with (
+            suppress(HodeiError),
+            closing(make_provider(name, config, owner, directory / "providers" / name, settings)) as one,
+        ):
+            carried.update(seen.lineage for seen in one.list().observations)
+    if not carried:
+        return "Put hodei_lineage into the document (none of its objects is to be seen here), or restore a backup."
+    shown = ", or ".join(
+        f"{lineage}, which {count} of its objects here carry" for lineage, count in carried.most_common(3)
+    )
+    return f"Put hodei_lineage into the document: {shown}."
+
+
 def _key(directory: Path, payload: Payload, owner: str) -> FleetKey:
     """Load the key; where the owner was never initialised, a document with problems is told those first."""
     try:
@@ -244,12 +268,6 @@ def _state(store: StateStore, owner: str, lineage: Any, write: bool, warnings: l
     """Read the state, or begin a new one for a fleet whose state was lost: the world tells the rest."""
     if store.exists():
         return store.read()
-    if not lineage:
-        raise HodeiError(
-            Kind.CONFIGURATION,
-            f"owner '{owner}' has a key here but no state, and the document has no lineage to rebuild it by",
-            hint="Put hodei_lineage into the document (any object of the fleet carries it), or restore the state.",
-        )
     warnings.append(
         f"the state of '{owner}' is not there: it is rebuilt from what the providers show of lineage {lineage}"
     )

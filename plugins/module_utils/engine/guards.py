@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..model.change import Action, Change
 from ..model.errors import Problem
+from ..model.records import Resource
 from ..model.worker import Document
 from .naming import several
 from .options import Options
@@ -53,4 +54,24 @@ def _emptied(document: Document, workers: int) -> list[Problem]:
             hint="if they are to go, set allow_empty: true (the playbook takes -e hodei_allow_empty=true); "
             "else look at the inventory, --limit and the variables that this run sees",
         )
+    ]
+
+
+def lookalikes(changes: Sequence[Change], resources: Iterable[Resource]) -> list[str]:
+    """Name workers that go while others just like them come: most often somebody renamed one and did not say so."""
+    deleted = {one.address for one in changes if one.action is Action.DELETE}
+    going = {
+        (one.digest, one.address.key): one.address.name
+        for one in resources
+        if one.address in deleted and not one.deposed
+    }
+    pairs = {
+        (going[one.digest, one.address.key], one.address.name): None
+        for one in changes
+        if one.action is Action.CREATE and (one.digest, one.address.key) in going
+    }
+    return [
+        f"worker.{new} is like worker.{old}, which goes: if it is the same under another name, it goes on running with "
+        f"hodei_moved: [{{from: worker.{old}, to: worker.{new}}}]"
+        for old, new in pairs
     ]

@@ -14,7 +14,7 @@ from .carried import not_carried
 from .current import Holding, holdings
 from .decide import Decision, decide
 from .finishing import STOPS
-from .guards import guard
+from .guards import guard, lookalikes
 from .inputs import Draft, Inputs, protected
 from .moves import Moves, Origin, follow
 from .options import GOING
@@ -51,7 +51,12 @@ def make_plan(inputs: Inputs) -> Plan:
             draft.overdue[change.address] = max(lasted, draft.overdue.get(change.address, 0.0))
     draft.problems += guard(inputs.document, inputs.options, draft.changes, workers=len(held))
     known = {*inputs.instances, *held, *(origin.address for origin in moves.origins.values())}
-    draft.warnings += [*_interrupted(inputs), *moves.warnings, *inputs.options.strangers(known)]
+    draft.warnings += [
+        *_interrupted(inputs),
+        *moves.warnings,
+        *lookalikes(draft.changes, resources),
+        *inputs.options.strangers(known),
+    ]
     return Plan(
         owner=inputs.document.owner,
         lineage=inputs.document.lineage,

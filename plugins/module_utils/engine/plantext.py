@@ -84,7 +84,7 @@ def totals_text(plan: Plan) -> str:
     """Say in one line how much a plan does."""
     counts = plan.totals()
     doing = [f"{counts[action.value]} to {action.value}" for action in SIGNS if counts[action.value]]
-    others = (("blocked", plan.blocked), ("kept", plan.kept), ("not ours", plan.foreign))
+    others = (("blocked", plan.blocked), ("kept", plan.kept), ("not ours", plan.foreign), ("in the way", plan.problems))
     rest = [f"{len(found)} {name}" for name, found in others if found]
     unchanged = counts[Action.NOOP.value]
     if doing:

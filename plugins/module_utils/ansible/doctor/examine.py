@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,9 @@ class _Examination:
         ephemeral = bool(payload.backend.get("allow_ephemeral"))
         self._chart.note("rights", machine.directory(directory, "the state directory", allow_ephemeral=ephemeral))
         lineage = str(settings["lineage"].value or "")
-        remembered = self._state(directory, lineage)
+        remembered = self._state(
+            directory, lineage, partial(session.how_to_rebuild, payload, self.owner, directory, settings)
+        )
         document = self._document(payload, directory, lineage or (remembered.lineage if remembered else ""))
         self._make_providers(configs, directory, settings)
         self._look_at_providers()
@@ -120,7 +123,7 @@ class _Examination:
         """Read the providers by themselves: a document with another problem must not hide them. Its own are told by the document."""
         return read_providers(payload.providers, config_schemas())[0]
 
-    def _state(self, directory: Path, lineage: str) -> State | None:
+    def _state(self, directory: Path, lineage: str, how_to_rebuild: Callable[[], str]) -> State | None:
         store, path = self._store, directory / "state.db"
         if store is None:
             return None
@@ -128,7 +131,7 @@ class _Examination:
         self._chart.note("state", state.key(directory, exists))
         if not exists:
             if (directory / "fleet.key").exists():
-                self._chart.note("state", state.missing(directory, lineage))
+                self._chart.note("state", state.missing(directory, lineage, "" if lineage else how_to_rebuild()))
             return None
         self._chart.note("state", state.integrity(path))
         read: list[State] = []

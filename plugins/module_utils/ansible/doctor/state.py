@@ -35,8 +35,8 @@ def key(directory: Path, exists: bool) -> Iterator[Finding]:
     yield ok("state", f"the key {directory}/fleet.key is good (id {found.id})")
 
 
-def missing(directory: Path, lineage: str) -> Iterator[Finding]:
-    """What it means that there is a key but no state."""
+def missing(directory: Path, lineage: str, cure: str) -> Iterator[Finding]:
+    """What it means that there is a key but no state. ``cure`` is for a document without a lineage."""
     if lineage:
         yield warning(
             "state",
@@ -47,7 +47,7 @@ def missing(directory: Path, lineage: str) -> Iterator[Finding]:
         yield problem(
             "state",
             f"there is a key in {directory}, but no state, and the document has no lineage to rebuild it by",
-            "Put hodei_lineage into the document (any object of the fleet carries it), or restore the state.",
+            cure,
         )
 
 
