@@ -39,6 +39,7 @@ options:
   moved:
     description:
       - "Workers that were renamed, each as V({from: worker.old, to: worker.new}). What runs goes on under its new address."
+      - "An owner that was renamed is written as V({from: owner.old, to: owner.new}). The module P(hodei.workers.fleet#module) follows it."
       - Taken from the document or the variable C(hodei_moved) when left out.
     type: list
     elements: dict

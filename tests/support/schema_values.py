@@ -19,6 +19,7 @@ GOOD: dict[str, list[Any]] = {
     "text": ["", "x", "a b", "ünï", "a: b", "--flag=1", "/x", "/srv/data", "/var/lib/x", "/data"],
     "name": ["a", "runner-1", "a_b", "x" * 63],
     "address": ["db", "worker.db", "db[0]"],
+    "movable": ["db", "worker.db[0]", "owner.ci-prod"],
     "port_name": ["http", "a1", "x-y"],
     "mode": ["0644", "700"],
     "base64": ["", "aGVsbG8=", "//79", "AGE="],

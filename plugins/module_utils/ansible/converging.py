@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,14 @@ from ..engine.converge import Ports, Report, Request, Tools, converge, preview
 from ..engine.interrupt import Stop
 from ..engine.options import Options
 from ..model.address import Address
+from ..model.change import Plan
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..model.ports import Listener, Observation
+from ..model.ports import Listener, Observation, Provider
 from . import signals
 from .arguments import lease_settings, seconds
+from .owning import NotMovedYetError, hand_over, refuse_unclear, settle
 from .result import observation_result, report_result
-from .session import Session, open_session
+from .session import Session, make_provider, open_session
 
 if TYPE_CHECKING:
     from ..engine.savedplan import SavedPlan
@@ -45,21 +48,59 @@ def run_worker(module: AnsibleModule) -> dict[str, Any]:
 
 
 def run_fleet(module: AnsibleModule) -> dict[str, Any]:
-    """Converge the whole document, apply a saved plan, or destroy the fleet."""
+    """Converge the whole document, apply a saved plan, or destroy the fleet; a fleet that is to get another owner gets it first."""
+    try:
+        return _fleet(module)
+    except NotMovedYetError:
+        return _fleet(module, moved_from=_move_owner(module))
+
+
+def _fleet(module: AnsibleModule, moved_from: str = "") -> dict[str, Any]:
     params = module.params
     destroy = params["state"] == "absent"
     with open_session(params, write=not module.check_mode) as session:
-        owner = session.document.owner
-        if destroy and params["confirm"] != owner:
-            raise HodeiError(
-                Kind.VALIDATION,
-                f"this would delete every worker of '{owner}'",
-                hint=f"If that is meant, set confirm: {owner} (the playbook takes -e hodei_confirm={owner}).",
-            )
-        saved = _saved(params, session)
-        options = Options(destroy=destroy, **_selection(params), **_pruning(params))
+        session.moved_from = session.moved_from or moved_from
+        options, saved = _fleet_options(params, session)
         report = converge_or_preview(module, session, options, "destroy" if destroy else "converge", saved)
+        if not module.check_mode:
+            settle(session.directory, session.providers)
         return report_result(report, diff=module._diff)
+
+
+def _move_owner(module: AnsibleModule) -> str:
+    """Give the fleet its new owner, once its plan is one that could be carried out; returns the owner of before."""
+    with open_session(module.params, write=False) as session:
+        origin, document = session.origin, session.document
+        if origin is None:
+            return ""  # another run was faster
+        options, saved = _fleet_options(module.params, session)
+        report = _preview(module, session, options, "converge", saved)
+        plan = checked(report, module.params)
+        refuse_unclear(report.survey.world, origin.name)
+        if saved is not None:
+            from ..engine.savedplan import refuse_stale
+
+            refuse_stale(saved, document, session.state, plan)
+
+        def providers(place: Path) -> dict[str, Provider]:
+            return {
+                name: make_provider(name, config, document.owner, place / "providers" / name, session.settings)
+                for name, config in document.providers.items()
+            }
+
+        hand_over(origin, document, providers, session.holder, module.warn, **lease_settings(module.params))
+        return origin.name
+
+
+def _fleet_options(params: dict[str, Any], session: Session) -> tuple[Options, SavedPlan | None]:
+    destroy, owner = params["state"] == "absent", session.document.owner
+    if destroy and params["confirm"] != owner:
+        raise HodeiError(
+            Kind.VALIDATION,
+            f"this would delete every worker of '{owner}'",
+            hint=f"If that is meant, set confirm: {owner} (the playbook takes -e hodei_confirm={owner}).",
+        )
+    return Options(destroy=destroy, **_selection(params), **_pruning(params)), _saved(params, session)
 
 
 def run_forget(module: AnsibleModule) -> dict[str, Any]:
@@ -90,7 +131,7 @@ def run_plan(module: AnsibleModule) -> dict[str, Any]:
         report = _preview(module, session, options, "plan", None)
         result = report_result(report, diff=module._diff)
         result["text"] = plan_text(report.plan)
-        result["pending"] = len(report.plan.pending)
+        result["pending"] = len(report.plan.pending) + bool(report.plan.owner_from)
         result["findings"] = findings(report.plan)
         result["summary"] = totals_text(report.plan)
         result["notes"] = bool(report.plan.blocked or report.plan.kept or report.plan.problems or report.plan.foreign)
@@ -116,18 +157,13 @@ def converge_or_preview(
     """Do a run, or only plan it in check mode; ``more`` are fields of its Request."""
     if module.check_mode:
         report = _preview(module, session, options, kind, saved, **more)
-        if report.plan.problems:
-            raise InvalidDocument(report.plan.problems)
-        if module.params.get("fail_on"):
-            from ..engine.findings import refuse_found
-
-            refuse_found(report.plan, module.params["fail_on"])
+        checked(report, module.params)
         return report
     stop = Stop()
     signals.watch(stop)
     tools = Tools(new_id=new_id, stop=stop, on_wait=module.warn)
     ports = replace(_ports(session), listener=_listener(session))
-    report = converge(_request(module, session, options, kind, saved, **more), ports, tools)
+    report = _told(converge(_request(module, session, options, kind, saved, **more), ports, tools), session)
     _warn(module, session, report)
     waiting = [one for one in report.results if one.status == "waiting"]
     if waiting:
@@ -141,9 +177,28 @@ def _preview(
     module: AnsibleModule, session: Session, options: Options, kind: str, saved: SavedPlan | None, **more: Any
 ) -> Report:
     request = _request(module, session, options, kind, saved, **more)
-    report = preview(request, _ports(session), Tools(new_id=new_id), session.state)
+    report = _told(preview(request, _ports(session), Tools(new_id=new_id), session.state), session)
     _warn(module, session, report)
     return report
+
+
+def checked(report: Report, params: Mapping[str, Any]) -> Plan:
+    """Return a plan that may be carried out. Raises InvalidDocument, or HodeiError(conflict) for what ``fail_on`` names."""
+    if report.plan.problems:
+        raise InvalidDocument(report.plan.problems)
+    if params.get("fail_on"):
+        from ..engine.findings import refuse_found
+
+        refuse_found(report.plan, params["fail_on"])
+    return report.plan
+
+
+def _told(report: Report, session: Session) -> Report:
+    """Let the plan tell of another owner, too."""
+    if not session.moved_from:
+        return report
+    brings = len(report.survey.world.objects)
+    return replace(report, plan=replace(report.plan, owner_from=session.moved_from, owner_brings=brings))
 
 
 def _request(

@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..engine.state.keys import create_key, has_key
 from ..engine.state.sqlite import SqliteState
 from ..model.errors import HodeiError, Kind
-from .session import read_payload, read_settings, refuse_place, state_directory
+from .session import origin_of, read_payload, read_settings, refuse_place, state_directory
 
 
 def run_init(module: AnsibleModule) -> dict[str, Any]:
@@ -30,6 +30,9 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
     owner = settings["owner"].value
     wished = settings["lineage"].value
     refuse_place(directory, payload.backend)
+    origin = origin_of(payload, settings, directory)
+    if origin is not None:
+        directory = origin.directory
     store = SqliteState(directory / "state.db", read_only=module.check_mode)
     try:
         known = store.read().lineage if store.exists() else None
@@ -42,6 +45,8 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
         lineage = known or str(wished or uuid.uuid4()).lower()
         made = [] if has_key(directory) else ["key"]
         made += [] if known else ["state"]
+        if origin is not None:
+            made = []  # the next converge moves what is there, and rebuilds its state if that is lost
         if made and not module.check_mode:
             _make(directory, store, owner, lineage, made)
         return {

@@ -30,7 +30,7 @@ def report_result(report: Report, *, diff: bool) -> dict[str, Any]:
         "overdue": [{"address": address, "seconds": late} for address, late in _overdue(report).items()],
         "run_id": report.run_id,
     }
-    if diff and (plan.pending or plan.blocked or plan.kept or plan.problems):
+    if diff and (plan.owner_from or plan.pending or plan.blocked or plan.kept or plan.problems):
         from ..engine.plantext import plan_text
 
         result["diff"] = {"prepared": plan_text(plan)}

@@ -24,11 +24,12 @@ from ..model.entries import Fragment
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..model.parse import RawDocument, parse
 from ..model.place import Place
-from ..model.ports import Provider, StateStore
+from ..model.ports import Inheriting, Provider, StateStore
 from ..model.records import State
 from ..model.settings import Setting, resolve
 from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
+from .owning import Origin, find_origin, names_before, not_moved_yet, refuse_moved
 
 #: Stands in for the lineage where a document is checked before its fleet has one.
 NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
@@ -37,7 +38,9 @@ DEFAULT_PROVIDERS = {"local": {"type": "process"}}
 
 @dataclass
 class Session:
-    """Everything that one task works with; ``state`` is the snapshot that it was opened with."""
+    """Everything that one task works with; ``state`` is the snapshot that it was opened with. ``origin`` is the owner that the fleet
+    still has; ``moved_from`` is what the plan tells of that, also after the move.
+    """
 
     document: Document
     directory: Path
@@ -49,6 +52,8 @@ class Session:
     holder: str
     actor: str
     progress: str = ""
+    origin: Origin | None = None
+    moved_from: str = ""
     warnings: list[str] = field(default_factory=list)
     clock: Callable[[], float] = time.time
 
@@ -116,8 +121,8 @@ def open_session(
     """Open what a task needs and close it again.
 
     ``write`` false opens state read-only and creates nothing. ``only_named`` configures no provider that the named workers neither
-    use nor used. Raises InvalidDocument with every problem of the document, HodeiError(configuration) when the owner was never
-    initialised.
+    use nor used. A fleet that still has its former owner can be looked at only. Raises InvalidDocument with every problem of the
+    document, HodeiError(configuration) when the owner was never initialised, NotMovedYetError.
     """
     environ = os.environ if environ is None else environ
     payload = read_payload(params)
@@ -127,8 +132,14 @@ def open_session(
     directory = state_directory(payload, settings)
     owner = settings["owner"].value
     payload = replace(payload, lineage=settings["lineage"].value)
+    names = names_before(payload.moved, owner)
+    origin = origin_of(payload, settings, directory)
+    if origin is not None:
+        directory = origin.directory
     key = _key(directory, payload, owner)
     if write:
+        if origin is not None:
+            raise not_moved_yet(origin, owner)
         refuse_place(directory, payload.backend)
     store = SqliteState(directory / "state.db", read_only=not write)
     providers: dict[str, Provider] = {}
@@ -141,10 +152,18 @@ def open_session(
                 hint=how_to_rebuild(payload, owner, directory, settings),
             )
         state = _state(store, owner, payload.lineage, write, warnings)
+        if origin is None and state.owner in names:
+            origin = Origin(state.owner, directory, directory)
+            if write:
+                raise not_moved_yet(origin, owner)
+        if origin is not None:
+            state = replace(state, owner=owner)
         document = parse_payload(payload, owner, payload.lineage or state.lineage, key.secret)
         for name in _needed(document, state, only_named and not payload.deleting):
             home = directory / "providers" / name
             providers[name] = make_provider(name, document.providers[name], owner, home, settings)
+            if origin is not None and _awaits(name, providers[name], origin):
+                providers[name] = make_provider(name, document.providers[name], origin.name, home, settings)
         yield Session(
             document=document,
             directory=directory,
@@ -156,6 +175,8 @@ def open_session(
             holder=str(this_process()),
             actor=environ.get("SUDO_USER") or environ.get("USER") or str(os.getuid()),
             progress=payload.progress,
+            origin=origin,
+            moved_from=origin.name if origin else "",
             warnings=warnings,
         )
     finally:
@@ -175,15 +196,43 @@ def read_settings(payload: Payload, environ: Mapping[str, str]) -> dict[str, Set
 
 
 def state_directory(payload: Payload, settings: Mapping[str, Setting]) -> Path:
-    """Return where the owner's state and key are, without touching it. Raises InvalidDocument without an owner."""
+    """Return where the owner's state and key are, without touching it. Raises InvalidDocument without an owner, HodeiError(conflict)
+    for one that was moved.
+    """
     owner, path = settings["owner"].value, payload.backend.get("path")
     if not owner:
         raise InvalidDocument(
             [Problem("owner", "the owner is missing", "set hodei_owner: whose fleet this is, such as ci-prod")]
         )
-    return (
-        Path(os.path.abspath(os.path.expanduser(path))) if path else owner_directory(owner, settings["state_dir"].value)
+    if path:
+        return Path(os.path.abspath(os.path.expanduser(path)))
+    directory = owner_directory(owner, settings["state_dir"].value)
+    refuse_moved(directory)
+    return directory
+
+
+def origin_of(payload: Payload, settings: Mapping[str, Setting], directory: Path) -> Origin | None:
+    """Return the owner that a fleet still has here; None where it has the document's. Raises HodeiError when both are there."""
+    owner = settings["owner"].value
+    return find_origin(
+        names_before(payload.moved, owner),
+        owner,
+        payload.lineage,
+        directory,
+        state_dir=settings["state_dir"].value,
+        own_place=bool(payload.backend.get("path")),
     )
+
+
+def _awaits(name: str, provider: Provider, origin: Origin) -> bool:
+    """Tell whether a provider's objects still belong to the former owner. Raises HodeiError when it cannot hand them over."""
+    if not isinstance(provider, Inheriting):
+        raise HodeiError(
+            Kind.COMPATIBILITY,
+            f"provider '{name}' cannot hand its workers over from owner '{origin.name}'",
+            hint="Converge under the new owner and destroy the old one, or let that one forget its workers and import them.",
+        )
+    return provider.awaits(origin.name)
 
 
 def refuse_place(directory: Path, backend: Mapping[str, Any]) -> None:

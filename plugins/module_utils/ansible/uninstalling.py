@@ -19,12 +19,14 @@ from ..engine.state.keys import KEY_FILE, has_key
 from ..engine.survey import survey
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Leaving
+from ..providers.relocating import drop, former
 from .converging import converge_or_preview
+from .owning import MARK
 from .result import report_result
 from .session import Session, open_session, read_payload, read_settings, state_directory
 
 #: The key goes first: without it nothing else is of any use, and a run that is killed here is finished by the next one.
-_STATE = (KEY_FILE, "state.db", "state.db-wal", "state.db-shm")
+_STATE = (KEY_FILE, "state.db", "state.db-wal", "state.db-shm", MARK)
 
 
 def run_uninstall(module: AnsibleModule) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def run_uninstall(module: AnsibleModule) -> dict[str, Any]:
     settings = read_settings(payload := read_payload(params), os.environ)
     directory, owner = state_directory(payload, settings), settings["owner"].value
     if not directory.exists():
+        _drop_links(directory, module.check_mode)  # a run that was killed may have left them
         return {"changed": False, "directory": str(directory), "left": []}
     if params["confirm"] != owner:
         raise HodeiError(
@@ -47,6 +50,7 @@ def run_uninstall(module: AnsibleModule) -> dict[str, Any]:
                 return failed
     if not module.check_mode:
         _delete(directory)
+        _drop_links(directory, module.check_mode)
     return {"changed": True, "directory": str(directory), "left": _left(directory)}
 
 
@@ -96,6 +100,12 @@ def _delete(directory: Path) -> None:
                 place.rmdir()
     except OSError as error:
         raise HodeiError(Kind.CONFIGURATION, f"cannot delete {error.filename}: {error.strerror}") from error
+
+
+def _drop_links(directory: Path, check_mode: bool) -> None:
+    """Let the owner's former names go with it; what workers that were let go still use stays, and so does the way there."""
+    if not check_mode and not directory.exists():
+        drop(former(str(directory)))
 
 
 def _left(directory: Path) -> list[str]:

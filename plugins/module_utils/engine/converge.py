@@ -112,12 +112,19 @@ def _plan(request: Request, ports: Ports, seen: Survey, state: State, now: float
 
 
 def same_fleet(document: Document, state: State) -> None:
-    """Raise HodeiError(conflict) unless document and state are of one lineage."""
+    """Raise HodeiError(conflict) unless document and state are of one lineage and one owner."""
     if document.lineage != state.lineage:
         raise HodeiError(
             Kind.CONFLICT,
             f"the document is of lineage {document.lineage}, but the state of owner '{document.owner}' here is of {state.lineage}",
             hint="Another fleet uses this owner: choose another owner, or use that fleet's lineage.",
+        )
+    if document.owner != state.owner:
+        raise HodeiError(
+            Kind.CONFLICT,
+            f"the document is owner '{document.owner}''s, but the state here is '{state.owner}''s",
+            hint=f"Correct hodei_owner or backend.path; to give the fleet another owner, write into hodei_moved: "
+            f"{{from: owner.{state.owner}, to: owner.{document.owner}}}.",
         )
 
 

@@ -23,14 +23,18 @@ _SAID = {
 def findings(plan: Plan) -> dict[str, str]:
     """Return what was found, each as a sentence that names the workers.
 
-    ``change`` is whatever is pending, ``delete`` a worker that goes and is not replaced.
+    ``change`` is whatever is pending, another owner included, ``delete`` a worker that goes and is not replaced.
     """
     found = {
         "drift": [one for one in plan.pending if one.cause is Cause.DRIFT],
         "change": list(plan.pending),
         "delete": [one for one in plan.pending if one.action is Action.DELETE and not one.deposed],
     }
-    return {name: _sentence(name, changes) for name, changes in found.items() if changes}
+    said = {name: _sentence(name, changes) for name, changes in found.items() if changes}
+    if plan.owner_from:
+        moves = f"owner '{plan.owner_from}' becomes '{plan.owner}'"
+        said["change"] = f"{moves}; {said['change']}" if "change" in said else moves
+    return said
 
 
 def refuse_found(plan: Plan, unwanted: Iterable[str]) -> None:

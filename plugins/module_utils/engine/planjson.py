@@ -17,6 +17,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
     """Return a plan's JSON form; noops are counted, not listed."""
     return {
         "owner": plan.owner,
+        "owner_from": plan.owner_from,
         "lineage": plan.lineage,
         "serial": plan.serial,
         "document_digest": plan.document_digest,

@@ -67,7 +67,7 @@ def plan_sections(plan: Plan) -> list[tuple[str, list[str]]]:
     late = {who: f"by {rough_time(seconds)}" for who, seconds in plan.overdue.items()}
     sections: list[tuple[str, Iterable[str]]] = [
         ("Changed from outside since the last converge", _drift(touching)),
-        (TO_DO, _changes(touching, mixed)),
+        (TO_DO, [*_owner(plan), *_changes(touching, mixed)]),
         ("Written down only, no worker is touched", _changes(noting, mixed)),
         ("Blocked, nothing is done to them in this run", _notes("?", plan.blocked)),
         ("Kept, although the document does not name them", _notes("!", plan.kept)),
@@ -87,6 +87,8 @@ def totals_text(plan: Plan) -> str:
     others = (("blocked", plan.blocked), ("kept", plan.kept), ("not ours", plan.foreign), ("in the way", plan.problems))
     rest = [f"{len(found)} {name}" for name, found in others if found]
     unchanged = counts[Action.NOOP.value]
+    if plan.owner_from:
+        doing.insert(0, f"owner {plan.owner_from} to move")
     if doing:
         return f"Plan for {plan.owner}: {', '.join(doing)}; {', '.join([f'{unchanged} unchanged', *rest])}."
     workers = "1 worker is" if unchanged == 1 else f"{unchanged} workers are"
@@ -109,6 +111,13 @@ def results_text(results: Sequence[Result]) -> str:
 def blocked_text(plan: Plan) -> str:
     """Say what a plan leaves alone because it could not be seen or compared, and why."""
     return "\n".join(_notes("?", plan.blocked))
+
+
+def _owner(plan: Plan) -> Iterator[str]:
+    """Say that the whole fleet gets another owner."""
+    if plan.owner_from:
+        workers = "1 worker moves" if plan.owner_brings == 1 else f"{plan.owner_brings} workers move"
+        yield f"  {SIGNS[Action.MOVE]:<3} owner {plan.owner_from} -> {plan.owner}, {workers}"
 
 
 def _said(one: Result) -> str:

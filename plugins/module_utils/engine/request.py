@@ -92,6 +92,8 @@ class Report:
     @property
     def changed(self) -> bool:
         """Whether the world was changed or may have been, or for a preview would be: bookkeeping alone is no change."""
+        if self.plan.owner_from:
+            return True
         if self.run_id:
             return any(one.begun and _touches(one.change.action) for one in self.results)
         return any(_touches(change.action) for change in self.plan.pending)

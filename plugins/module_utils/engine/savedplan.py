@@ -105,6 +105,8 @@ def refuse_stale(saved: SavedPlan, document: Document, state: State, fresh: Plan
         raise _stale("the document has changed since")
     if saved.serial != state.serial:
         raise _stale(f"the fleet has changed since (serial {saved.serial}, now {state.serial})")
+    if fresh.owner_from not in ("", saved.plan.get("owner_from")):
+        raise _stale(f"it does not say that owner '{fresh.owner_from}' becomes '{fresh.owner}'")
     then = {change.key: change for change in map(change_from_dict, saved.plan["changes"])}
     now = {change.key: change for change in fresh.pending}
     moved = [key for key in {**then, **now} if then.get(key) != now.get(key)]

@@ -102,7 +102,8 @@ class Plan:
     it. ``kept`` maps an address that the document does not name to the reason why it stays all the same.
     ``problems`` stop the whole run before any change (guards, refusals). ``foreign`` names objects that carry
     our owner but another lineage: reported, never touched. ``overdue`` maps an address to the seconds by which
-    something is late.
+    something is late. ``owner_from`` is the owner that the fleet has had up to now, with ``owner_brings`` workers; empty when it
+    stays the same.
     """
 
     owner: str
@@ -116,6 +117,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     overdue: Mapping[str, float] = field(default_factory=dict)
+    owner_from: str = ""
+    owner_brings: int = 0
 
     @property
     def pending(self) -> tuple[Change, ...]:

@@ -153,6 +153,7 @@ _UUID = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _ENV = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _PORT = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 _ADDRESS = r"(worker\.)?[a-z0-9][-a-z0-9_]*(\[[0-9]+\])?"
+_MOVABLE = _ADDRESS + "|owner\\." + NAME_PATTERN.strip("^$")
 
 FORMATS: dict[str, Format] = {
     "duration": Format(
@@ -178,6 +179,7 @@ FORMATS: dict[str, Format] = {
     "text": Format("free of NUL characters", _text, r"[^\u0000]*", converts=True),
     "name": _plain("a name (lower case letters, digits, - and _; at most 63)", NAME_PATTERN, _lower_name),
     "address": _plain("the name or address of a worker, such as db or worker.db[0]", _ADDRESS),
+    "movable": _plain("the address of a worker or of an owner, such as worker.db[0] or owner.ci-prod", _MOVABLE),
     "port_name": _plain("a port name (lower case letters, digits and -; at most 15)", _PORT, _lower_port),
     "mode": _plain('a file mode in quotes, such as "0644"', r"[0-7]{3,4}"),
     "env_name": _plain("the name of an environment variable", _ENV, _upper_env),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which workers got another address: the document's ``moved`` entries, checked, and where each address leads to."""
+"""Who got another address, workers and owners: the document's ``moved`` entries, checked, and where each address leads to."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from .errors import Problem
 from .place import Place
 from .schema_document import MOVED
 from .worker import Instance, Move
+
+OWNER = "owner"
 
 
 class Trail(NamedTuple):
@@ -39,10 +41,33 @@ def read_moves(value: Any, place: Place) -> tuple[tuple[Move, ...], list[Problem
     return moves, [*_contradictions(moves), *_circles(moves)]
 
 
-def still_there(moves: Sequence[Move], instances: Sequence[Instance], names: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each entry whose ``from`` the document names as a worker, too: it cannot be both."""
+def former_owners(moves: Sequence[Move], owner: str) -> list[str]:
+    """Return what an owner was called before; in a chain a -> b -> c the latest name first."""
+    found: list[str] = []
+    following = {owner}
+    while following:
+        following = {
+            move.source.name
+            for move in moves
+            if move.target.kind == OWNER and move.target.name in following and move.source.name not in (owner, *found)
+        }
+        found += sorted(following)
+    return found
+
+
+def still_there(
+    moves: Sequence[Move], instances: Sequence[Instance], names: Sequence[str], owner: str
+) -> Iterator[Problem]:
+    """Yield a problem for each entry whose ``from`` the document names, too, as a worker or its owner: it cannot be both."""
     addresses = {one.address for one in instances} if moves else set()
     for move in moves:
+        if move.source.kind == OWNER:
+            if move.source.name == owner:
+                yield move.problem(
+                    f"{move.source} moves to {move.target}, but the owner of the document is still '{owner}'",
+                    f"set hodei_owner: {move.target.name}, or remove this entry",
+                )
+            continue
         if move.source in addresses or (move.is_whole and move.source.name in names):
             yield move.problem(
                 f"{move.source} moves to {move.target}, but the document still has a worker {move.source}",
@@ -66,13 +91,16 @@ def trail(moves: Sequence[Move], address: Address) -> Trail | None:
 def _of(moves: Sequence[Move], address: Address) -> Move | None:
     """An entry about this very address wins over one about all instances of its worker."""
     exact = next((move for move in moves if move.source == address), None)
-    return exact or next((move for move in moves if move.is_whole and move.source.name == address.name), None)
+    return exact or next((move for move in moves if move.is_whole and move.source[:2] == address[:2]), None)
 
 
 def _contradictions(moves: Sequence[Move]) -> Iterator[Problem]:
     sources: dict[Address, Move] = {}
     targets: dict[Address, Move] = {}
     for move in moves:
+        if move.source.kind != move.target.kind:
+            yield move.problem(f"{move.source} cannot become {move.target}", "write two workers, or two owners")
+            continue
         if move.source == move.target:
             yield move.problem(f"{move.source} moves to itself", "remove this entry")
             continue
@@ -100,7 +128,7 @@ def _circles(moves: Sequence[Move]) -> Iterator[Problem]:
             if len(ring) > 1 and frozenset(ring) not in told:
                 told.add(frozenset(ring))
                 way = " -> ".join(map(str, (*ring, ring[0])))
-                yield move.problem(f"workers move in a circle: {way}", "remove one of these entries")
+                yield move.problem(f"{move.source.kind}s move in a circle: {way}", "remove one of these entries")
 
 
 def _ring(moves: Sequence[Move], start: Address) -> list[Address]:

@@ -66,7 +66,7 @@ def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema
     for entry, provider in zip(entries, chosen, strict=True):
         instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key))
     listed = tuple(entry.worker["name"] for entry in entries)
-    problems = list(still_there(moves, instances, listed))
+    problems = list(still_there(moves, instances, listed, raw.owner))
     if problems:
         raise InvalidDocument(_sourced(problems, raw.sources))
     return Document(

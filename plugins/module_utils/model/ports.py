@@ -419,6 +419,23 @@ class Leaving(Protocol):
         """Stop what watches over objects and delete what is kept for them; only when nothing of ours is left. Raises HodeiError."""
 
 
+@runtime_checkable
+class Inheriting(Protocol):
+    """What a provider needs beyond its port, so that its objects can go on under another owner."""
+
+    def awaits(self, owner: str) -> bool:
+        """Tell whether what another owner has here has still to become ours."""
+
+    def inherit(self, owner: str) -> None:
+        """Take over all that another owner has here, objects untouched; again after a death in the middle. Raises HodeiError.
+
+        The caller holds that owner's lease.
+        """
+
+    def settle(self) -> bool:
+        """Drop what still leads here from former names; False while an object needs it."""
+
+
 class StateStore(Protocol):
     """Remembers what we did. Every write is compare-and-set on lineage and fence of a live lease."""
 
@@ -439,6 +456,9 @@ class StateStore(Protocol):
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; harmless when it was lost."""
+
+    def give_to(self, lease: Lease, owner: str) -> None:
+        """Let the state be another owner's; conflict when the fence is stale."""
 
     def lease(self) -> Lease | None:
         """Say who holds the lease, expired or not."""

@@ -74,18 +74,21 @@ STORES = group(
 )
 
 
-_ADDRESS = {"type": "string", "format": "address"}
+_MOVABLE = {"type": "string", "format": "movable"}
 
 MOVED = listed(
     group(
         {
-            "from": {**_ADDRESS, "description": "What it was called: `worker.old`, or one instance, `worker.web[0]`."},
-            "to": {**_ADDRESS, "description": "What it is called now."},
+            "from": {
+                **_MOVABLE,
+                "description": "What it was called: `worker.old`, one instance, `worker.web[0]`, or an owner, `owner.old`.",
+            },
+            "to": {**_MOVABLE, "description": "What it is called now."},
         },
-        "A worker that got another name.",
+        "A worker, or an owner, that got another name.",
         required=("from", "to"),
     ),
-    "Workers that were renamed: what runs goes on under its new address, and nothing is made anew. Entries may stay.",
+    "Workers and owners that were renamed: what runs goes on under its new name, and nothing is made anew. Entries may stay.",
 )
 
 

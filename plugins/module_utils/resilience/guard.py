@@ -25,6 +25,7 @@ from ..model.ports import (
     ExecRequest,
     ExecResult,
     Fingerprint,
+    Inheriting,
     Leaving,
     Listing,
     LogRequest,
@@ -225,6 +226,19 @@ class Resilient:
         """Leave this machine, where the provider keeps something on it."""
         if isinstance(self._provider, Leaving):
             self._provider.leave()
+
+    def awaits(self, owner: str) -> bool:
+        """Tell whether another owner has something here, as far as the provider can hand it over."""
+        return isinstance(self._provider, Inheriting) and self._provider.awaits(owner)
+
+    def inherit(self, owner: str) -> None:
+        """Take over what another owner has here."""
+        if isinstance(self._provider, Inheriting):
+            self._provider.inherit(owner)
+
+    def settle(self) -> bool:
+        """Drop what leads here from former names."""
+        return not isinstance(self._provider, Inheriting) or self._provider.settle()
 
     def close(self) -> None:
         """Give back connections."""

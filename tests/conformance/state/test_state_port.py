@@ -117,6 +117,16 @@ class TestJournal:
         store.end(lease, [ended("c", drop=((RUNNER, 1),))])
         assert store.read().resources == (resource(WEB),)
 
+    def test_another_owner_takes_all_of_it(self, store: Any, open_state: Any) -> None:
+        lease = acquire(store)
+        store.begin(lease, [operation("a")])
+        store.end(lease, [ended("a", put=(resource(),))])
+        before = store.read()
+        store.give_to(lease, "other")
+        assert open_state(read_only=True).read() == dataclasses.replace(before, owner="other")
+        store.release(lease)
+        assert refused(store.give_to, lease, OWNER).kind is Kind.CONFLICT
+
     def test_drop_of_what_is_not_there_is_harmless(self, store: Any) -> None:
         lease = acquire(store)
         store.begin(lease, [operation("a")])

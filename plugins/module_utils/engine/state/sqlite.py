@@ -131,6 +131,11 @@ class SqliteState:
         with self._write() as tx:
             tx.head = released(tx.head, lease)
 
+    def give_to(self, lease: Lease, owner: str) -> None:
+        """Let the state be another owner's; conflict when the fence is stale. The serial stays: no object has changed."""
+        with self._write(lease) as tx:
+            tx.head = tx.head._replace(owner=owner)
+
     # ---- the journal -------------------------------------------------------------------------------------------
 
     def begin(self, lease: Lease, operations: Sequence[Operation]) -> None:

@@ -22,7 +22,9 @@ _RELAUNCH = 1.0
 
 
 class Greeting(NamedTuple):
-    """What a supervisor says of itself; ``limits`` are those that cgroups enforce for its workers."""
+    """What a supervisor says of itself; ``limits`` are those that cgroups enforce for its workers, ``owner`` is empty where it is
+    too old to tell.
+    """
 
     protocol: int
     version: str
@@ -30,13 +32,15 @@ class Greeting(NamedTuple):
     superseded: tuple[str, ...]
     pid: int
     limits: frozenset[str]
+    owner: str = ""
 
 
 class Version(NamedTuple):
-    """Our own supervisor's version and digest."""
+    """Our own supervisor's version and digest, and whose workers it would look after."""
 
     version: str
     digest: str
+    owner: str = ""
 
 
 class GoneError(Exception):
@@ -47,8 +51,11 @@ def replaces(ours: Version, running: Greeting) -> bool:
     """Whether our supervisor should take the place of the one that runs.
 
     A newer version does, an older one never. Of two builds of one version the one that came last stays: each remembers
-    whom it superseded, so that two checkouts do not throw each other out again and again.
+    whom it superseded, so that two checkouts do not throw each other out again and again. One that works for the owner of
+    before a move is replaced by any that is not older.
     """
+    if running.owner and ours.owner and ours.owner != running.owner:
+        return _order(ours.version) >= _order(running.version)
     if ours.digest == running.digest:
         return False
     if _order(ours.version) != _order(running.version):
@@ -76,6 +83,7 @@ class Connection:
             superseded=tuple(line["superseded"]),
             pid=line["pid"],
             limits=frozenset(line["limits"]),
+            owner=line.get("owner", ""),
         )
 
     def ask(self, request: dict[str, Any], patience: float = 0.0, fds: Sequence[int] = ()) -> Iterator[dict[str, Any]]:
@@ -244,7 +252,7 @@ class Client:
     def _replace(self, connection: Connection, superseded: Sequence[str]) -> None:
         """Have the running supervisor become ours; the workers notice nothing."""
         request = {"op": "handover", "command": self._successor(superseded)}
-        old = connection.greeting.digest
+        old = connection.greeting
         try:
             for _unused in connection.ask(request):
                 pass
@@ -256,7 +264,7 @@ class Client:
             following = self.connect()
             if following is not None:
                 with following:
-                    if following.greeting.digest != old:
+                    if (following.greeting.digest, following.greeting.owner) != (old.digest, old.owner):
                         return
 
     def ask(self, request: dict[str, Any], patience: float = 0.0) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from ...model.errors import HodeiError, Kind
+from ..relocating import drop, former
 from .client import Connection
 from .supervisor import procfs
 from .supervisor.wire import (
@@ -33,7 +34,10 @@ def leave(directory: str, connect: Callable[[], Connection | None], patience: fl
     """Stop the supervisor and delete what it needs. What workers that were let go still use stays: their directories and logs."""
     if os.path.isdir(directory):
         _clear(directory, connect, patience)
-    _remove_empty(os.path.dirname(directory))  # the owner's, within what other owners may share
+    place = os.path.dirname(directory)
+    _remove_empty(place)  # the owner's, within what other owners may share
+    if not os.path.exists(place):
+        drop(former(place))
 
 
 def _clear(directory: str, connect: Callable[[], Connection | None], patience: float) -> None:

@@ -32,6 +32,7 @@ from ...model.ports import (
 )
 from ...model.records import Event
 from ...model.worker import Instance
+from ..relocating import former, is_place, successor
 from . import host, mapping
 from .client import Client, GoneError, Version
 from .fields import column
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from ...model.finding import Finding
     from .launch import Payload
 
+_OWN = "process"
 _BULK = 1000
 _PARALLEL = 8
 _TIMEOUT = 15.0
@@ -58,7 +60,7 @@ def owner_directory(config: Mapping[str, Any], owner: str, environ: Mapping[str,
     if not base:
         state = environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
         base = os.path.join(state, "hodei")
-    return os.path.join(os.path.abspath(os.path.expanduser(base)), owner, "process")
+    return os.path.join(os.path.abspath(os.path.expanduser(base)), owner, _OWN)
 
 
 class ProcessProvider:
@@ -93,6 +95,13 @@ class ProcessProvider:
                 where=f"providers.{name}",
             )
         self.directory = owner_directory(config, owner, self._environ)
+        if moved_to := successor(self._place(owner)):
+            raise HodeiError(
+                Kind.CONFLICT,
+                f"the workers of owner '{owner}' in {os.path.dirname(self._place(owner))} were moved to owner '{moved_to}'",
+                hint=f"Set hodei_owner: {moved_to}.",
+                where=f"providers.{name}",
+            )
         self._timeout = float(config.get("timeout") or _TIMEOUT)
         self._client = Client(self.directory, self._timeout, self._version, self._launch, self._successor)
 
@@ -109,7 +118,9 @@ class ProcessProvider:
         return host.look(self._environ)
 
     def _version(self) -> Version:
-        return Version(VERSION, self._payload.digest)
+        # One that was made before its owner got another name leaves the supervisor to the new one.
+        owner = "" if successor(self._place(self._owner)) else self._owner
+        return Version(VERSION, self._payload.digest, owner)
 
     def _successor(self, superseded: Sequence[str]) -> list[str]:
         from .launch import command, install, make_directory
@@ -203,6 +214,9 @@ class ProcessProvider:
     def attend(self) -> None:
         """Have a supervisor where workers live: one that was killed leaves them running, but unwatched."""
         connection = self._client.connect()
+        if connection is not None and connection.greeting.owner not in ("", self._owner):
+            connection.close()
+            connection = self._client.demand()
         if connection is None:
             from . import disk
 
@@ -362,6 +376,31 @@ class ProcessProvider:
         from .leaving import leave
 
         leave(self.directory, self._client.connect, self._client.timeout)
+
+    # ---- another owner -------------------------------------------------------------------------------------------
+
+    def _place(self, owner: str) -> str:
+        """Return an owner's place beside ours."""
+        return os.path.join(os.path.dirname(os.path.dirname(self.directory)), owner)
+
+    def awaits(self, owner: str) -> bool:
+        """Tell whether another owner has workers here that are not ours yet."""
+        return is_place(self._place(owner))
+
+    def inherit(self, owner: str) -> None:
+        """Take over directory and supervisor of another owner; no worker is touched."""
+        from .inheriting import inherit
+
+        inherit(self._place(owner), self._place(self._owner), self._client)
+
+    def settle(self) -> bool:
+        """Drop the links of former owners, unless a process lives that was started under one."""
+        links = former(self._place(self._owner))
+        if not links:
+            return True
+        from .inheriting import settle
+
+        return settle(links, self.directory, self._owner, self._client)
 
     def close(self) -> None:
         """Nothing is kept open between calls."""

@@ -183,6 +183,13 @@ class Groups:
                     if setting.needed:
                         raise
 
+    def drop(self, groups: Mapping[str, str]) -> None:
+        """Remove a worker's group, and what held it where that is not ours but a predecessor's, for the owner's old name."""
+        remove(groups)
+        if self.version == "v1":
+            bases = {controller: os.path.dirname(directory) for controller, directory in groups.items()}
+            remove({controller: base for controller, base in bases.items() if base != self._base.get(controller)})
+
     def close(self) -> None:
         """Remove the directories that held the groups; what is still in use stays."""
         if self.version == "v1":

@@ -19,6 +19,7 @@ NAMES = (
     *("prepared", "exchanging", "exchanged"),
 )
 #: Those on the way of a worker that drains.
+OWNER_NAMES = ("relabelling", "relabelled", "moving in")
 DRAIN_NAMES = ("draining", "settling")
 _name, _unused, _file = os.environ.get(VARIABLE, "").partition("@")
 

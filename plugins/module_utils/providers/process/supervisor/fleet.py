@@ -23,7 +23,7 @@ from .exchange import Exchange
 from .failpoint import reach
 from .record import TTL, NotBegunError, Record, create, read_all, record_id, replace
 from .removal import remove_tree
-from .renaming import finish, rename
+from .renaming import finish, relabel, rename
 from .run import memory_reason
 from .tree import marker_of
 from .wire import WORKERS_DIR, RefusedError
@@ -57,6 +57,7 @@ class Fleet:
                 self._set_aside(name, found)
                 continue
             finish(found, name, self._world)
+            relabel(found, self._world)
             worker = self.workers[found.id] = Worker(found, self._world)
             self._world.ports.hold(found.id, found.spec["ports"], found.ports)
             worker.take_over()

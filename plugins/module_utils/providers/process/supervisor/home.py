@@ -56,4 +56,17 @@ def _make_volume(volume: Mapping[str, Any], own: int, owner: int, home: Home) ->
     try:
         os.symlink(target, name, dir_fd=directory)
     except FileExistsError:
+        if kind == "named":
+            _correct(name, target, directory)
+
+
+def _correct(name: str, target: str, directory: int) -> None:
+    """Let a link to a named volume follow the owner's directory, whose path may have changed; what is no link stays."""
+    try:
+        if os.readlink(name, dir_fd=directory) == target:
+            return
+    except OSError:
         return
+    draft = f".{name}.{os.getpid()}"
+    os.symlink(target, draft, dir_fd=directory)
+    os.rename(draft, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -5,14 +5,19 @@
 
 The record's file is renamed first, in one step, and its name is what counts. A supervisor that is killed before the rest is done
 leaves a record whose content still has the old name; the next one sees that and goes on from there.
+
+An owner that got another name is the same from within: the supervisor that comes after the move writes it into all records. Only
+the path of a worker's own directory waits for its next start, because its process has the old one.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from .failpoint import reach
 from .record import Record, as_filed, replace
+from .wire import WORKERS_DIR
 from .world import World
 
 
@@ -32,3 +37,29 @@ def finish(record: Record, file: str, world: World) -> None:
         world.logs.rename(old, record.id)
         reach("relogged")
         replace(record, world.directories.records)
+
+
+def relabel(record: Record, world: World) -> None:
+    """Let a record belong to the owner whose supervisor this is."""
+    if record.owner != world.owner:
+        record.owner = world.owner
+        reach("relabelling")
+        _write(record, world)
+        reach("relabelled")
+
+
+def move_in(record: Record, world: World) -> None:
+    """Let a worker that is about to start have the path that its own directory has now."""
+    home = os.path.join(world.directories.path, WORKERS_DIR, record.place)
+    if record.home != home:
+        record.home = home
+        _write(record, world)
+        reach("moving in")
+
+
+def _write(record: Record, world: World) -> None:
+    """Write a whole record. One that finds no room stays as it is: what it says is true until the next supervisor tries again."""
+    try:
+        replace(record, world.directories.records)
+    except OSError as error:
+        sys.stderr.write(f"{record.id}: record not written: {error}\n")

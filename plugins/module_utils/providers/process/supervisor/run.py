@@ -151,7 +151,7 @@ class Run:
         record, world = self._record, self._world
         world.leaders.pop(record.pid, None)
         world.families.pop(record.token, None)
-        cgroup.remove(record.groups)
+        world.groups.drop(record.groups)
         record.pid, record.groups = 0, {}
 
     def last_words(self) -> str:

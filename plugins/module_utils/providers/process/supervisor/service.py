@@ -85,6 +85,7 @@ class Supervisor:
             "digest": options["digest"],
             "superseded": options["superseded"],
             "pid": os.getpid(),
+            "owner": options["owner"],
             "limits": sorted(self._world.groups.carries),
         }
 

@@ -16,6 +16,7 @@ from .launching import health_of
 from .policy import Exit, after_exit, back_off, describe, start_deadline, was_good
 from .record import TTL, Record, save
 from .reload import failure, reload
+from .renaming import move_in
 from .run import KILL_WAIT, Run
 from .wire import RefusedError
 from .world import World
@@ -274,6 +275,7 @@ class Worker:
         record = self.record
         record.state = states.CREATING
         record.stale = False
+        move_in(record, self._world)
         run = self._run = await Run.start(record, self._world)
         record.exit_code = None
         self._become(self._first_state())

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.findings import findings, refuse_found
@@ -31,3 +33,12 @@ def test_only_what_was_asked_for_is_refused() -> None:
     refuse_found(plan_of(MIXED), ("drift",))
     with pytest.raises(HodeiError, match=r"nothing was touched.*delete: 1 worker is to be deleted"):
         refuse_found(plan_of(MIXED), ("drift", "delete"))
+
+
+def test_another_owner_is_a_change() -> None:
+    """Alone, and beside others."""
+    plan = replace(plan_of({"was": [{"name": "a"}], "now": [{"name": "a"}]}), owner_from="old")
+    assert findings(plan) == {"change": f"owner 'old' becomes '{plan.owner}'"}
+    assert findings(replace(plan_of(MIXED), owner_from="old"))["change"].endswith(
+        "; 3 workers are not as the document says (worker.web[0-1] (2), worker.gone)"
+    )

@@ -29,6 +29,7 @@ BAD: dict[str, list[Any]] = {
     "image": ["X Y", "-a", ""],
     "cidr": ["10.2.0.1/16", "host", "10.0.0.0/33"],
     "host": ["a b", "-a", ""],
+    "movable": ["owner.Bad", "owner.", "secret.a", "owner.a[0]", "worker.b[x]"],
     "capability": ["NET ADMIN", "1"],
     "uuid": ["abc"],
     "restart_policy": ["sometimes"],

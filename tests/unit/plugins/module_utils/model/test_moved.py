@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import parse_address
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
-from ansible_collections.hodei.workers.plugins.module_utils.model.moved import trail
+from ansible_collections.hodei.workers.plugins.module_utils.model.moved import former_owners, trail
 from ansible_collections.hodei.workers.tests.support.fleets import document
 
 
@@ -26,6 +26,20 @@ def problems(moved: Any, workers: str = "- {name: new}") -> list[str]:
     ("moved", "said"),
     [
         ([{"from": "a", "to": "a"}], ["moved[0]: worker.a moves to itself; remove this entry"]),
+        (
+            [{"from": "owner.a", "to": "worker.new"}],
+            ["moved[0]: owner.a cannot become worker.new; write two workers, or two owners"],
+        ),
+        (
+            [{"from": "owner.a", "to": "owner.b"}, {"from": "owner.b", "to": "owner.a"}],
+            ["moved[0]: owners move in a circle: owner.a -> owner.b -> owner.a; remove one of these entries"],
+        ),
+        (
+            [{"from": "owner.a", "to": "owner.c"}, {"from": "owner.b", "to": "owner.c"}],
+            [
+                "moved[1]: owner.a and owner.b both move to owner.c (see moved[0]); only one of them can be it: remove the other entry"
+            ],
+        ),
         (
             [{"from": "a", "to": "b"}, {"from": "a", "to": "c"}],
             ["moved[1]: worker.a moves to worker.b already (see moved[0]); remove one of the two"],
@@ -102,3 +116,20 @@ def test_they_belong_to_the_digest_of_the_document() -> None:
     plain, moved = document("- {name: new}"), document("- {name: new}", moved=[{"from": "a", "to": "new"}])
     assert plain.digest != moved.digest
     assert plain.digest == document("- {name: new}", moved=[]).digest
+
+
+def test_what_an_owner_was_called() -> None:
+    """The latest name first; workers of the same name have nothing to do with it."""
+    moves = document(
+        "- {name: new}",
+        moved=[
+            {"from": "owner.a", "to": "owner.b"},
+            {"from": "owner.b", "to": "owner.c"},
+            {"from": "b", "to": "new"},
+            {"from": "owner.x", "to": "owner.y"},
+        ],
+    ).moves
+    assert former_owners(moves, "c") == ["b", "a"]
+    assert former_owners(moves, "new") == []
+    assert trail(moves, parse_address("owner.a")) == (parse_address("owner.c"), moves[0])
+    assert trail(moves, parse_address("a")) is None

@@ -48,6 +48,11 @@ def running(version: str, digest: str, *superseded: str) -> Greeting:
         (Version("1.0.0", "a"), running("1.0.0", "b", "a"), False),
         (Version("1.0.0-dev1", "c"), running("1.0.0", "b", "a"), True),
         (Version("2.0.0", "a"), running("1.0.0", "b", "a"), True),
+        (Version("1.0.0", "a", "new"), running("1.0.0", "a")._replace(owner="old"), True),
+        (Version("1.0.0", "a", "new"), running("1.0.0", "a")._replace(owner="new"), False),
+        (Version("1.0.0", "a", "new"), running("1.1.0", "b")._replace(owner="old"), False),
+        (Version("1.0.0", "a", "new"), running("1.0.0", "a"), False),
+        (Version("1.0.0", "a"), running("1.0.0", "a")._replace(owner="new"), False),
     ],
 )
 def test_who_replaces_whom(ours: Version, theirs: Greeting, expected: bool) -> None:

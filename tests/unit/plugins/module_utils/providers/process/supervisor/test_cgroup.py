@@ -172,3 +172,17 @@ def test_close_takes_empty_groups_along(v1: Place, tmp_path: Path) -> None:
 def test_quota() -> None:
     """The kernel takes no less than a millisecond."""
     assert (cgroup.quota(1), cgroup.quota(500), cgroup.quota(2000)) == (1000, 50_000, 200_000)
+
+
+def test_what_held_the_groups_of_an_owner_of_before_goes_with_the_last(v1: Place) -> None:
+    """Its own base stays, and so does another that still holds a group."""
+    groups = Groups(v1, "new", ())
+    before = {name: os.path.join(root, "old", "worker") for name, root in v1.roots.items()}
+    now = {name: os.path.join(root, "new", "worker") for name, root in v1.roots.items()}
+    for directory in (*before.values(), *now.values(), os.path.join(v1.roots["cpu"], "old", "other")):
+        os.makedirs(directory)
+    groups.drop(now)
+    groups.drop(before)
+    assert os.path.isdir(os.path.join(v1.roots["memory"], "new"))
+    assert not os.path.exists(os.path.join(v1.roots["memory"], "old"))
+    assert os.listdir(os.path.join(v1.roots["cpu"], "old")) == ["other"]
