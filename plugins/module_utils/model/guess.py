@@ -44,6 +44,7 @@ ELSEWHERE = {
     "disk": "resources.storage",
     "pids_limit": "resources.pids",
     "limits": "resources",
+    "requests": "resources",
     "restart_policy": "restart",
     "cap_drop": "security.drop_capabilities",
     "cap_add": "security.add_capabilities",
@@ -104,6 +105,8 @@ def field(name: str, path: tuple[Any, ...], siblings: Collection[str], index: In
     """Guess what an unknown field was meant to be: (hint, the sibling's name or an empty text)."""
     here = _group(path)
     other = ELSEWHERE.get(name.lower().replace("-", "_"), "")
+    if other and other == here:
+        return f"write what is in it directly under '{here}'", ""
     if other in siblings:
         return f"did you mean {other}?", other
     number = next((one for one in (f"{name}s", name.removesuffix("s")) if one in siblings), "")

@@ -180,6 +180,10 @@ def _yaml_hint(error: str, text: str, line: int, opened: int) -> str:
         return "check the indentation, and put text that holds ': ' in quotes"
     if "unexpected end of stream" in error:
         return "a quote or a bracket is not closed"
+    if "alphabetic or numeric character" in error:
+        return "put text that begins with * or & in quotes"
+    if "found another document" in error:
+        return "a file holds one document: remove the line ---, and write all workers in one list"
     if "expected <block end>" in error or "did not find expected" in error or "could not find expected" in error:
         return "check the indentation of this line against those above, and that each quote and bracket is closed"
     if "cannot start any token" in error:

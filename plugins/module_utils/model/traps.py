@@ -38,6 +38,16 @@ _COMMON_MODES = frozenset(
     )
 )
 
+#: How one of those looks that people write as text or as a mapping of their own.
+SHAPES = {
+    "ports": "{name: http, container: 8080}",
+    "volumes": "{name: data, path: data}",
+    "files": "{path: etc/app.toml, content: ...}",
+    "health": "{http: {path: /, port: http}}",
+    "lifecycle": "{grace: 30s}",
+    "drain": "{signal: SIGQUIT}",
+}
+
 
 def type_name(value: Any) -> str:
     """Name the type of a value as YAML's readers know it, without the value."""
@@ -69,14 +79,8 @@ def cure(value: Any, schema: Schema, path: tuple[str | int, ...]) -> str:
     quiet = bool(schema.get("x-sensitive"))
     if value is False and ("never" in schema.get("enum", ()) or schema.get("format") == "restart_policy"):
         return "write never (YAML reads an unquoted no as false)"
-    if isinstance(value, dict) and wanted == ("array",) and path and path[-1] == "ports":
-        return "write a list of them: [{name: http, container: 8080}]"
     if isinstance(value, dict):
-        return (
-            "this value has no fields of its own"
-            if "string" in wanted or "array" not in wanted
-            else "write a list: - ..."
-        )
+        return _for_mapping(wanted, path)
     if isinstance(value, list):
         return _for_list(path, wanted)
     if isinstance(value, str):
@@ -127,6 +131,15 @@ def _meant_mode(value: int) -> str:
     return f"{value:04o}"
 
 
+def _for_mapping(wanted: tuple[str, ...], path: tuple[str | int, ...]) -> str:
+    if "array" in wanted and "string" not in wanted:
+        shape = SHAPES.get(str(path[-1])) if path else None
+        return f"write a list of them: [{shape}]" if shape else "write a list: - ..."
+    if path and isinstance(path[-1], int):
+        return "put text that holds ': ' in quotes"
+    return "this value has no fields of its own"
+
+
 def _for_list(path: tuple[str | int, ...], wanted: tuple[str, ...]) -> str:
     if path and path[-1] in ("env", "labels"):
         return "write NAME: value lines instead of a list of NAME=value"
@@ -146,7 +159,8 @@ def _for_text(value: str, wanted: tuple[str, ...], path: tuple[str | int, ...], 
         meant = {"yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false"}
         return f"write {meant[value.lower()]} without quotes" if value.lower() in meant else "write true or false"
     if "object" in wanted:
-        return _port_entry(value, path) or ("write NAME: value lines" if quiet else "write a mapping: KEY: value")
+        shape = next((SHAPES[str(step)] for step in path[:-3:-1] if step in SHAPES), "KEY: value")
+        return _port_entry(value, path) or ("write NAME: value lines" if quiet else f"write a mapping: {shape}")
     return ""
 
 
