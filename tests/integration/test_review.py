@@ -50,10 +50,10 @@ def test_converge_refuses_before_it_touches_anything(changed: Site) -> None:
         assert "delete: 1 worker is to be deleted (worker.b)" in said
         assert "drift" not in said
     assert sorted(changed.pids()) == ["b"]
-    changed.play("converge", "-e", "hodei_fail_on=delete", "-e", "hodei_targets=a")
+    changed.play("converge", "-e", '{"hodei_fail_on": "delete, "}', "-e", "hodei_targets=a")
     assert sorted(changed.pids()) == ["a", "b"]
     changed.play("converge")
-    changed.play("converge", "-e", "hodei_fail_on=drift,change,delete")
+    changed.play("converge", "-e", '{"hodei_fail_on": "drift, change, delete"}')
     changed.play("plan", "-e", "hodei_fail_on=drift,change,delete")
 
 
