@@ -73,3 +73,5 @@ def test_playbooks_save_and_apply(site: Site) -> None:
     pending = site.run(*asked)
     assert pending.code == 2, "for a pipeline that wants to know by the exit code"
     assert "1 to create, 1 to delete" in pending.results[-1]["msg"]
+    mistyped = site.run("plan", "-e", "hodei_detailed_exitcode=ture")
+    assert "it takes true or false" in mistyped.results[-1]["msg"], "a typo does not open a gate"
