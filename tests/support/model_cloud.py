@@ -16,7 +16,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Listing,
     LogRequest,
     LogResult,
+    News,
     Observation,
     Outcome,
     Target,
@@ -52,6 +53,8 @@ Object = dict[str, Any]
 # ``list`` is a method of the port.
 Problems = list[Problem]
 Events = list[Event]
+Shown = dict[tuple[Address, int], Observation]
+_HEARTBEAT = 0.2
 
 COLUMN: Column = {
     "image": Carry(Support.NATIVE, OnChange.REPLACE),
@@ -136,6 +139,7 @@ class Cloud:
         with self._lock, self._locked_file():
             data = self._load()
             yield data
+            data["revision"] = data.get("revision", 1) + 1
             if self._path is not None:
                 temporary = self._path.with_suffix(f".{os.getpid()}")
                 temporary.write_text(json.dumps(data))
@@ -143,10 +147,18 @@ class Cloud:
 
     def objects(self, provider: str | None = None) -> list[Object]:
         """Return copies of all objects, oldest first."""
+        return self.snapshot(provider)[0]
+
+    def snapshot(self, provider: str | None = None) -> tuple[list[Object], int]:
+        """Return the same, and after how many changes of the world that was."""
         with self._lock, self._locked_file():
-            found = list(self._load()["objects"].values())
-        found = [json.loads(json.dumps(one)) for one in found if provider in (None, one["provider"])]
-        return sorted(found, key=lambda one: int(one["sequence"]))
+            data = self._load()
+            found, revision = (
+                list(data["objects"].values()),
+                data.get("revision", 1),
+            )  # 0 would be no place in the order
+            found = [json.loads(json.dumps(one)) for one in found if provider in (None, one["provider"])]
+        return sorted(found, key=lambda one: int(one["sequence"])), revision
 
     def log(self) -> list[dict[str, Any]]:
         """Return every side effect that happened, in order."""
@@ -222,6 +234,12 @@ class Cloud:
             yield
 
 
+def difference(before: Shown, after: Shown, revision: int) -> News:
+    """Say what changed between two looks."""
+    seen = tuple(one for key, one in after.items() if before.get(key) != one)
+    return News(seen, tuple(key for key in before if key not in after), revision)
+
+
 class ModelProvider:
     """The provider port onto a model cloud, for one owner."""
 
@@ -265,7 +283,8 @@ class ModelProvider:
             raise HodeiError(Kind.TIMEOUT, f"{self.name} did not answer within 30 s")
         found = []
         complete = True
-        for one in self.cloud.objects(self.name):
+        objects, revision = self.cloud.snapshot(self.name)
+        for one in objects:
             if one["owner"] != self.owner:
                 continue
             fault = self.cloud.fault("list", parse_address(one["address"]), ("partial", "unknown", "stale"))
@@ -279,7 +298,27 @@ class ModelProvider:
             else:
                 found.append(self._observation(one))
         problem = None if complete else HodeiError(Kind.NETWORK, f"{self.name} cut its list short")
-        return Listing(tuple(found), complete=complete, problem=problem)
+        return Listing(tuple(found), complete=complete, problem=problem, revision=revision)
+
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        until = time.monotonic() + seconds
+        known, revision = self.shown()
+        yield News()
+        due = time.monotonic() + _HEARTBEAT
+        while time.monotonic() < until:
+            shown, revision = self.shown()
+            news = difference(known, shown, revision)
+            if news == News(revision=revision) and time.monotonic() < due:
+                time.sleep(0.01)
+                continue
+            yield news
+            known, due = shown, time.monotonic() + _HEARTBEAT
+
+    def shown(self) -> tuple[Shown, int]:
+        """Return all objects of the owner by what names them, and after how many changes of the world that was."""
+        objects, revision = self.cloud.snapshot(self.name)
+        seen = [self._observation(one) for one in objects if one["owner"] == self.owner]
+        return {(one.address, one.generation): one for one in seen}, revision
 
     # ---- doing -------------------------------------------------------------------------------------------------
 

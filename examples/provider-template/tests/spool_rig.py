@@ -26,6 +26,7 @@ class SpoolRig:
         "ttl": "nobody watches: the next converge ends what has lived too long",
         "renaming": "a process carries the directory of its object, which is named after the worker",
         "release": "every process that carries a directory of the spool is ours",
+        "watch": "nobody tells what changes: it is listed again and again",
     }
 
     def __init__(self, place: Path) -> None:

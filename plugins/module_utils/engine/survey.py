@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -59,13 +59,23 @@ def survey(providers: Mapping[str, Provider], lineage: str, *, attend: bool = Fa
 
 
 def _look(name: str, provider: Provider, attend: bool) -> tuple[Fingerprint | None, Listing]:
-    fingerprint = None
-    try:
+    found: list[Fingerprint] = []
+
+    def look() -> Listing:
         if attend:
             provider.attend()
-        fingerprint = provider.fingerprint()
-        return fingerprint, provider.list()
+        found.append(provider.fingerprint())
+        return provider.list()
+
+    listing = listed(name, look)
+    return (found[0] if found else None), listing
+
+
+def listed(name: str, look: Callable[[], Listing]) -> Listing:
+    """Return what a look at a provider shows: nothing, for a reason, where it raises."""
+    try:
+        return look()
     except HodeiError as error:
-        return fingerprint, Listing((), complete=False, problem=error)
+        return Listing((), complete=False, problem=error)
     except Exception as error:  # noqa: BLE001 - a fault of one provider must not keep the others from being looked at
-        return fingerprint, Listing((), complete=False, problem=provider_fault(name, "list", error))
+        return Listing((), complete=False, problem=provider_fault(name, "list", error))

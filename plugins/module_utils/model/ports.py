@@ -12,7 +12,7 @@ Every call raises HodeiError and nothing else. No value here holds a secret exce
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
@@ -30,9 +30,9 @@ if TYPE_CHECKING:  # whoever only converges does not load these
 
     from .finding import Finding
 
-PORT_VERSION = "1.1.0"
+PORT_VERSION = "1.2.0"
 #: Calls of ``Provider`` that came after 1.0.0, with the version that brought them: an older plug-in may lack them.
-ADDED: Mapping[str, str] = {"drain": "1.1.0", "forward": "1.1.0"}
+ADDED: Mapping[str, str] = {"drain": "1.1.0", "forward": "1.1.0", "watch": "1.2.0"}
 
 
 @dataclass(frozen=True)
@@ -147,11 +147,29 @@ class Observation:
 
 @dataclass(frozen=True)
 class Listing:
-    """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent."""
+    """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent.
+
+    ``revision`` is its place in the order of all that the provider shows, see ``News``; 0 where there is no such order.
+    """
 
     observations: tuple[Observation, ...]
     complete: bool = True
     problem: HodeiError | None = None
+    revision: int = 0
+
+
+class News(NamedTuple):
+    """What a watch tells at one time: objects as they are, and which (address and generation) are there no more.
+
+    ``revision`` says at which place in the order of all that the provider shows: news and lists of a greater one are younger, whoever
+    asked and whichever connection they came by. News without objects may have 0. ``gap``: something happened that is not told,
+    so list again.
+    """
+
+    seen: tuple[Observation, ...] = ()
+    gone: tuple[tuple[Address, int], ...] = ()
+    revision: int = 0
+    gap: bool = False
 
 
 @dataclass(frozen=True)
@@ -336,6 +354,15 @@ class Provider(Protocol):
 
     def list(self) -> Listing:
         """See all objects of the owner, of whatever lineage, in one bulk call, side-effect free."""
+
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        """Tell which objects change, for so long at the most; it ends when it is closed, and may be cut off or raise at any time.
+
+        Whatever changes after the first news is told, in that watch, at the latest a moment later: so list after the first. News may come
+        twice, late, and in any order; several changes of one object may come as the last of them. What nobody notices (drift)
+        need not be told. Something comes each second, empty when nothing happened. Changes nothing, starts nothing. Whoever cannot
+        watch raises HodeiError(compatibility).
+        """
 
     def attend(self) -> None:
         """See to it that somebody watches over the living objects; each run that may write begins with it, check mode never."""

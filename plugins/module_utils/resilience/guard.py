@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -30,6 +30,7 @@ from ..model.ports import (
     Listing,
     LogRequest,
     LogResult,
+    News,
     Outcome,
     Provider,
     Target,
@@ -169,6 +170,19 @@ class Resilient:
             return self._once(complete)
         except _Incomplete as incomplete:
             return incomplete.listing
+
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        """Tell which objects change. To begin is a call like any other; what is cut off later is for the caller to take up again."""
+
+        def begin() -> tuple[Generator[News, None, None], News | None]:
+            news = self._provider.watch(seconds)
+            return news, next(news, None)
+
+        news, first = self._once(begin)
+        with closing(news):
+            if first is not None:
+                yield first
+                yield from news
 
     def create(self, requests: Sequence[CreateRequest]) -> Iterable[Outcome]:
         """Make objects; never more of them per minute than the policy allows."""

@@ -55,7 +55,7 @@ class Rig(Protocol):
     """One provider under test.
 
     A rig may have ``without``: what of the port's promises the provider does not keep although no column tells it, each with
-    the reason: ``ttl`` (somebody else ends what has lived too long).
+    the reason: ``ttl`` (somebody else ends what has lived too long), ``watch`` (nobody tells what changes).
     """
 
     def open(self, settle: float = 0.1) -> Provider:
@@ -84,7 +84,7 @@ class Rig(Protocol):
 
 
 #: What a provider may lack that is no field of its column: its rig says so in ``without``.
-BEYOND_COLUMN = ("ttl", "renaming", "release")
+BEYOND_COLUMN = ("ttl", "renaming", "release", "watch")
 
 
 def needs(fleet: Fleet, *names: str) -> None:

@@ -31,10 +31,10 @@ def listing(directory: str, provider: str) -> Listing:
     try:
         records = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        return Listing(())
+        return Listing((), revision=procfs.revision())
     except OSError as error:
         raise HodeiError(Kind.AUTHORIZATION, f"cannot read {path}: {error.strerror}", hint="Whose is it?") from error
-    boot = procfs.boot_id()
+    boot, revision = procfs.boot_id(), procfs.revision()
     seen: list[Record] = []
     broken = ""
     try:
@@ -54,7 +54,7 @@ def listing(directory: str, provider: str) -> Listing:
         )
     drift = _drift(directory, seen)
     rows = (one.row(drift.get(one.id)) for one in seen)
-    return Listing(tuple(map(observation, rows)), complete=problem is None, problem=problem)
+    return Listing(tuple(map(observation, rows)), complete=problem is None, problem=problem, revision=revision)
 
 
 def _drift(directory: str, records: Sequence[Record]) -> Mapping[str, dict[str, Any]]:

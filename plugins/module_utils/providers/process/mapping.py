@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind
-from ...model.ports import Activity, CreateRequest, Draining, DrainRequest, Observation, Outcome, Target, Verb
+from ...model.ports import Activity, CreateRequest, Draining, DrainRequest, News, Observation, Outcome, Target, Verb
 from ...model.states import Intent, WorkerState
 from ...model.worker import Drain, Spec
 from .supervisor.record import TTL
@@ -243,6 +243,16 @@ def observation(row: Row) -> Observation:
         draining=_draining(*draining) if draining else None,
         drift=drift or {},
         stale=bool(stale),
+    )
+
+
+def news(line: Mapping[str, Any], provider: str) -> News:
+    """Turn one line of a watch into what it tells of a provider's workers."""
+    return News(
+        seen=tuple(observation(row) for row in line["news"] if row[-1] == provider),
+        gone=tuple((Address("worker", name, key), generation) for name, key, generation in line["gone"]),
+        revision=line["revision"],
+        gap=line["gap"],
     )
 
 

@@ -9,7 +9,8 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from ...model.ports import (
     Listing,
     LogRequest,
     LogResult,
+    News,
     Outcome,
     Target,
     Verb,
@@ -187,10 +189,23 @@ class ProcessProvider:
                 with connection:
                     for reply in connection.ask({"op": "list"}):
                         rows = (row for row in reply["rows"] if row[-1] == self._name)
-                        return Listing(tuple(mapping.observation(row) for row in rows))
+                        return Listing(
+                            tuple(mapping.observation(row) for row in rows), revision=reply.get("revision", 0)
+                        )
             except GoneError:  # killed, or followed by another, while it was asked
                 continue
         raise HodeiError(Kind.NETWORK, "the supervisor left without an answer", hint="Try again.")
+
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        """Tell which workers change. Without a supervisor, or when it leaves, that is the end: the records on disk have to be listed."""
+        connection = self._client.connect()
+        if connection is None:
+            return
+        with connection, suppress(GoneError):
+            for line in connection.ask({"op": "watch", "seconds": seconds}):
+                if "error" in line:
+                    raise mapping.error(line["error"])
+                yield mapping.news(line, self._name)
 
     def examine(self) -> Sequence[Finding]:
         """Look at the supervisor and at what lies in the owner's directory. Raises HodeiError when a supervisor does not answer."""

@@ -81,6 +81,12 @@ class Drift:
             self._found[record.id] = self._compare(record, workers)
         return self._found
 
+    def refresh(self, records: Iterable[Record], workers: int) -> Mapping[str, dict[str, Any]]:
+        """Compare the files of these workers at once, and leave the others as they were seen last."""
+        for record in records:
+            self._found[record.id] = self._compare(record, workers) if record.spec.get("files") else {}
+        return self._found
+
     def _forget(self, living: set[str]) -> None:
         if any(worker not in living for worker in self._found):
             self._found = {worker: found for worker, found in self._found.items() if worker in living}

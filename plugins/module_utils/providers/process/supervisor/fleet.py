@@ -10,7 +10,7 @@ import dataclasses
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from . import drain, procfs
@@ -21,7 +21,7 @@ from .dirs import exists, make_owned, remove_file
 from .drift import Drift
 from .exchange import Exchange
 from .failpoint import reach
-from .record import TTL, NotBegunError, Record, create, read_all, record_id, replace
+from .record import TTL, NotBegunError, Record, create, read_all, read_id, record_id, replace
 from .removal import remove_tree
 from .renaming import finish, relabel, rename
 from .run import memory_reason
@@ -90,6 +90,16 @@ class Fleet:
         records = [worker.record for worker in self.workers.values()]
         drift = self._drift.look(records, self._world.directories.workers)
         return [record.row(drift.get(record.id)) for record in records]
+
+    def news(self, changed: Collection[str]) -> dict[str, Any]:
+        """Return how some workers are now, by id; those that are gone by what they were called."""
+        found = [self.workers[name].record for name in changed if name in self.workers]
+        drift = self._drift.refresh(found, self._world.directories.workers)
+        return {
+            "news": [record.row(drift.get(record.id)) for record in found],
+            "gone": [read_id(name) for name in changed if name not in self.workers],
+            "revision": self._world.revision(),
+        }
 
     # ---- requests ------------------------------------------------------------------------------------------------
 
@@ -236,6 +246,7 @@ class Fleet:
         if old == name:
             return
         rename(record, name, self._world)
+        self._world.watchers.note(old)
         self.workers[name] = self.workers.pop(old)
         if old in self._settling:
             self._settling[name] = self._settling.pop(old)
@@ -331,6 +342,7 @@ class Fleet:
                 replace(record, self._world.directories.records)
             except OSError as error:
                 raise disk_problem(error, self._world.directories.path) from error
+            self._world.watchers.note(record.id)
         answer = await drain.attempt(worker, self._world)
         reach("draining")
         if self.workers.get(record.id) is worker:

@@ -12,6 +12,7 @@ import struct
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from .beside import run_beside
@@ -21,6 +22,9 @@ from .world import World
 
 _READ_DEADLINE = 20.0
 _RETRY = 0.2
+#: A watcher hears something this often, and not more often than that.
+_HEARTBEAT = 1.0
+_GATHER = 0.02
 _MOST_FDS = 3
 _PEER = struct.Struct("3i")
 _CODES = {"not_found": 127, "authorization": 126, "configuration": 126}
@@ -42,6 +46,7 @@ class Server:
         self._open: set[asyncio.Task[None]] = set()
         # What was begun is finished even when the caller is gone; the loop itself holds its tasks by weak references only.
         self._working: set[asyncio.Task[None]] = set()
+        self._watching: set[asyncio.Task[None]] = set()
         self.successor: list[str] = []
 
     @property
@@ -92,7 +97,9 @@ class Server:
     async def _answer(self, connection: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
         operation = request["op"]
         if operation == "list":
-            await _send(connection, [{"rows": self._fleet.rows()}])
+            await _send(connection, [{"rows": self._fleet.rows(), "revision": self._world.revision()}])
+        elif operation == "watch":
+            await self._watch(connection, request["seconds"])
         elif operation == "exec":
             await self._exec(connection, request, fds)
         elif operation == "handover":
@@ -149,6 +156,30 @@ class Server:
             left -= len(lines)
             yield lines
 
+    async def _watch(self, connection: socket.socket, seconds: float) -> None:
+        """Tell which workers change. A slow reader is told less often, and of each worker only how it is then."""
+        self._let_leave(asyncio.current_task())
+        hangup = asyncio.create_task(asyncio.get_running_loop().sock_recv(connection, 1))
+        try:
+            with self._world.watchers.opened() as watcher:
+                hangup.add_done_callback(lambda _done: watcher.woken.set())
+                async with asyncio.timeout(seconds) as time:
+                    while not hangup.done() and not time.expired():
+                        changed, gap = watcher.take()
+                        await _send(connection, [{**self._fleet.news(changed), "gap": gap}])
+                        await asyncio.sleep(_GATHER)
+                        with suppress(TimeoutError):
+                            await asyncio.wait_for(watcher.woken.wait(), _HEARTBEAT)
+        finally:
+            await _forget(hangup)
+
+    def _let_leave(self, task: asyncio.Task[None] | None) -> None:
+        """Let the supervisor leave, or hand over, as if this connection were not open."""
+        if task is not None:
+            self._open.discard(task)
+            self._watching.add(task)
+            task.add_done_callback(self._watching.discard)
+
     async def _exec(self, connection: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
         """Run a command whose streams the caller has handed over; a caller who hangs up ends it."""
         target = request["target"]
@@ -166,14 +197,18 @@ class Server:
         )
         hangup = asyncio.create_task(asyncio.get_running_loop().sock_recv(connection, 1))
         await asyncio.wait((run, hangup), return_when=asyncio.FIRST_COMPLETED)
-        hangup.cancel()
-        # A loop that still reads a closed descriptor would be deaf to the next one of that number.
-        await asyncio.gather(hangup, return_exceptions=True)
+        await _forget(hangup)
         if not run.done():
             run.cancel()
             await asyncio.wait((run,))
             return
         await _send(connection, [_exec_end(run)])
+
+
+async def _forget(hangup: asyncio.Task[bytes]) -> None:
+    """Stop listening to a caller: a loop that still reads a closed descriptor would be deaf to the next one of that number."""
+    hangup.cancel()
+    await asyncio.gather(hangup, return_exceptions=True)
 
 
 def _exec_end(run: asyncio.Task[int | None]) -> dict[str, Any]:

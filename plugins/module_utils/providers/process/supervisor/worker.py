@@ -88,6 +88,7 @@ class Worker:
 
     def save(self) -> None:
         """Write the record; what finds no room on the disk is tried again at the next tick."""
+        self._world.watchers.note(self.record.id)
         try:
             save(self.record, self._world.directories.records)
             self.unsaved = False
@@ -97,6 +98,7 @@ class Worker:
 
     def tell(self, event: str, detail: str = "") -> None:
         """Note an event of this worker."""
+        self._world.watchers.note(self.record.id)
         self._world.tell(self.record.address, event, detail)
 
     # ---- verbs ---------------------------------------------------------------------------------------------------

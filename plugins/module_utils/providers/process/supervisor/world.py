@@ -23,6 +23,7 @@ from .ports import Ports
 from .procfs import boot_id
 from .spawn import Spawner
 from .tree import Leader, Reaper
+from .watchers import Watchers
 from .wire import RefusedError
 
 #: Programs started at the same moment: each needs four descriptors until it runs.
@@ -51,6 +52,8 @@ class World:
     logs: Keeper = field(init=False)
     reaper: Reaper = field(init=False)
     spawner: Spawner = field(init=False)
+    watchers: Watchers = field(default_factory=Watchers)
+    told: int = 0
 
     def __post_init__(self) -> None:
         """Make what depends on the other fields."""
@@ -66,6 +69,11 @@ class World:
     def now(self) -> float:
         """Return Unix seconds."""
         return time.time()
+
+    def revision(self) -> int:
+        """Return a number for what is about to be shown, greater than all before it; those of the supervisor before us too."""
+        self.told = max(self.told + 1, procfs.revision())
+        return self.told
 
     def tell(self, address: str, event: str, detail: str = "") -> None:
         """Note an event of a worker."""

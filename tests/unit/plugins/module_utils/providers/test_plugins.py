@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.engine.watching import follow
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_providers
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import PORT_VERSION
@@ -179,10 +180,23 @@ def test_a_call_that_came_after_a_plug_in_was_written(site_packages: Install, mo
         provider_type("lake").make("x", {}, "me", Path("/nowhere"))
 
 
+def test_a_plug_in_from_before_watches_is_taken_and_followed_by_lists(site_packages: Install) -> None:
+    """Whoever asks it to watch is refused, and lists it instead."""
+    source = good(version="1.1.0", without=("watch",)).replace(
+        "lambda self, *args: None", "lambda self, *args: Listing(())"
+    )
+    site_packages("hodei-pond", source.replace("import Fingerprint, Provider", "import Fingerprint, Listing, Provider"))
+    made = provider_type("pond").make("x", {}, "me", Path("/nowhere"))
+    with pytest.raises(HodeiError, match="has no watch: it was written before"):
+        next(made.watch(1.0))
+    assert next(follow("x", made, 1.0)).complete
+
+
 def test_built_in_types_never_look_at_packages() -> None:
     """A converge of processes does not read site-packages."""
     code = """
 import sys
+from ansible_collections.hodei.workers.plugins.module_utils.engine.watching import follow
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_providers
 from ansible_collections.hodei.workers.plugins.module_utils.providers.registry import ConfigSchemas
 assert read_providers({"x": {"type": "process"}, "y": None, "z": {"directory": "/x"}}, ConfigSchemas())[1] == []

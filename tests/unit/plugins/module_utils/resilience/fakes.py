@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
@@ -24,6 +24,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Listing,
     LogRequest,
     LogResult,
+    News,
     Outcome,
     Target,
     Verb,
@@ -106,6 +107,9 @@ class Scripted:
 
     def list(self) -> Listing:
         return self._next("list") or Listing(())
+
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        yield from self._next("watch") or ()
 
     def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         return self._bulk("create", requests)

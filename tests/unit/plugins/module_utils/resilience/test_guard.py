@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     ExecRequest,
     Listing,
     LogRequest,
+    News,
     Verb,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.guard import (
@@ -58,6 +60,20 @@ class TestSingleCalls:
         arguments = {"validate": ((),), "events": (target(0), 5), "logs": (LogRequest(target(0)),)}.get(call, ())
         getattr(guard(provider), call)(*arguments)
         assert provider.calls == [call, call]
+
+    def test_a_watch_is_begun_again_but_not_taken_up_again(self) -> None:
+        provider = Scripted(TIMEOUT, [News(), News(revision=7)])
+        assert [news.revision for news in guard(provider).watch(1.0)] == [0, 7]
+        assert provider.calls == ["watch", "watch"]
+
+        def cut() -> Iterator[News]:
+            yield News()
+            raise TIMEOUT
+
+        provider = Scripted(cut())
+        with pytest.raises(HodeiError, match="no reply"):
+            list(guard(provider).watch(1.0))
+        assert provider.calls == ["watch"]
 
     def test_exec_is_repeated_only_when_nothing_was_done(self) -> None:
         provider = Scripted(REFUSED)

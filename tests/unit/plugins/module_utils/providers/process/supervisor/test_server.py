@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.server import (
     Server,
@@ -56,3 +58,40 @@ def test_what_a_caller_hands_over_does_not_reach_a_successor() -> None:
     for fd in fds:
         os.close(fd)
     assert inheritable == [False] * 3
+
+
+def test_the_loop_forgets_a_watcher_before_its_descriptor_is_closed(inside: Callable[..., None]) -> None:
+    """Whether its time is over or it hangs up; and a supervisor may leave while somebody watches."""
+
+    async def watch(made: Inside, seconds: float, hang_up: bool) -> list[dict[str, Any]]:
+        server = Server(made.fleet, made.world, {}, lambda: None)
+        ours, theirs = socket.socketpair()
+        number = theirs.fileno()
+        ours.sendall(encode({"op": "watch", "seconds": seconds}))
+        ours.setblocking(False)
+        task = asyncio.create_task(server._serve(theirs))
+        told: list[dict[str, Any]] = []
+        while received := await asyncio.get_running_loop().sock_recv(ours, 1 << 20):
+            told += [line for line in map(json.loads, received.splitlines()) if "news" in line]
+            if len(told) == 1:
+                assert server.idle
+                await made.fleet.act("stop", target("w"))
+            if hang_up and any(row[5] == "stopped" for line in told for row in line["news"]):
+                break
+        if hang_up:
+            ours.close()
+        await task
+        assert theirs.fileno() == -1
+        assert not asyncio.get_running_loop().remove_reader(number)
+        assert not server._watching
+        ours.close()
+        return told
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w"))
+        first, *later = await watch(made, 600.0, hang_up=True)
+        assert (first["news"], first["gone"], first["gap"]) == ([], [], False)
+        revisions = [line["revision"] for line in [first, *later, *await watch(made, 0.3, hang_up=False)]]
+        assert revisions == sorted(set(revisions))
+
+    inside(scenario)
