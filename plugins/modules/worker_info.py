@@ -18,6 +18,28 @@ options:
       - How many of the latest events to return for each worker.
     type: int
     default: 20
+  wait:
+    description:
+      - Wait until every selected worker is in one of O(wait_states). Nobody is kept from changing them meanwhile.
+      - Providers tell what changes, so that the task goes on at once; one that cannot tell is asked every two seconds or sooner.
+    type: bool
+    default: false
+    version_added: 0.1.0
+  wait_states:
+    description:
+      - The states that a worker may be in when the task goes on. One that nothing selects, and that is not there, is V(absent).
+    type: list
+    elements: str
+    choices: [creating, starting, running, degraded, recovering, paused, stopping, stopped, completed, failed, absent, unknown]
+    default: [running]
+    aliases: [wait_state]
+    version_added: 0.1.0
+  wait_timeout:
+    description:
+      - How long to wait. After that the task fails, and says which workers are in which state.
+    type: str
+    default: 2m
+    version_added: 0.1.0
 seealso:
   - module: hodei.workers.fleet_info
   - module: hodei.workers.worker_logs
@@ -33,6 +55,19 @@ EXAMPLES = r"""
   hodei.workers.worker_info:
     targets: ["runner[0]"]
   register: runner
+
+- name: Go on when all runners are up
+  hodei.workers.worker_info:
+    targets: ["runner*"]
+    wait: true
+    wait_timeout: 5m
+
+- name: Go on when the import has ended, well or not
+  hodei.workers.worker_info:
+    targets: [import]
+    wait: true
+    wait_states: [completed, failed]
+  register: import
 
 - name: Show its port
   ansible.builtin.debug:
@@ -52,7 +87,7 @@ workers:
     state:
       description:
         - One of V(creating), V(starting), V(running), V(degraded), V(recovering), V(paused), V(stopping), V(stopped), V(completed),
-          V(failed), V(absent) and V(unknown).
+          V(failed), V(absent) and V(unknown). Unknown is what could not be seen; what was looked for and is not there is absent.
       type: str
     reason:
       description: Why it is in that state.
@@ -115,12 +150,18 @@ problems:
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.reading import run_worker_info
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, SELECTION, WORKERS, spec
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import (
+    FLEET,
+    SELECTION,
+    WAIT_STATES,
+    WORKERS,
+    spec,
+)
 
 
 def main() -> None:
     """Run the module."""
-    argument_spec = spec(FLEET, WORKERS, SELECTION, events={"type": "int", "default": 20})
+    argument_spec = spec(FLEET, WORKERS, SELECTION, WAIT_STATES, events={"type": "int", "default": 20})
     run(argument_spec, run_worker_info)
 
 

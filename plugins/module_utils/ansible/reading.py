@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -22,6 +22,7 @@ from ..model.errors import HodeiError, Kind
 from ..model.ports import ExecRequest, LogRequest, Target
 from .arguments import octets, seconds
 from .forwards import forwards
+from .patience import Patience, condition
 from .result import draining_result, observation_result
 from .session import Session, open_session
 
@@ -55,11 +56,17 @@ def run_fleet_info(module: AnsibleModule) -> dict[str, Any]:
 
 
 def run_worker_info(module: AnsibleModule) -> dict[str, Any]:
-    """Say how workers are, what happened to them, and where each setting comes from."""
+    """Say how workers are, what happened to them, and where each setting comes from; with ``wait``, once they are as wanted."""
     params = module.params
+    options = Options(targets=tuple(params["targets"]), excludes=tuple(params["excludes"]))
     with open_session(params, write=False) as session:
         seen = survey(session.providers, session.document.lineage)
-        options = Options(targets=tuple(params["targets"]), excludes=tuple(params["excludes"]))
+        if params["wait"]:
+            patience = Patience(params["wait_states"], seconds(params, "wait_timeout"))
+            seen = replace(seen, world=patience.wait(session, options, seen.world))
+            left = patience.failure(session, options, seen.world)
+            if left:
+                return left
         wanted = {one.address: one for one in session.document.instances}
         held = holdings(session.state, seen.world)
         led: dict[str, list[dict[str, Any]]] = {}
@@ -160,10 +167,11 @@ def find(session: Session, text: str) -> tuple[str, Target]:
 
 
 def _worker(session: Session, seen: Survey, address: Address, held: Holding | None, events: int) -> dict[str, Any]:
-    answer: dict[str, Any] = {"address": str(address), "state": "absent", "events": []}
+    answer: dict[str, Any] = {"address": str(address), "events": []}
     wanted = next((one for one in session.document.instances if one.address == address), None)
     answer["source"] = wanted.source if wanted else ""
     answer["desired"] = dict(wanted.recorded) if wanted else None
+    answer |= condition(seen.world, address, held, wanted)._asdict()
     if session.store.exists() and events:
         answer["events"] = [asdict(event) for event in session.store.events(address, events)]
     if held is None or held.seen is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.schema_worker import WORKER
+from ..model.states import WorkerState
 
 Spec = dict[str, dict[str, Any]]
 
@@ -35,6 +36,18 @@ LEASE: Spec = {
     "lease_timeout": {"type": "str", "default": "1m"},
     "lease_ttl": {"type": "str", "default": "30s"},
     "break_lease": {"type": "bool", "default": False},
+}
+
+WAIT_STATES: Spec = {
+    "wait": {"type": "bool", "default": False},
+    "wait_states": {
+        "type": "list",
+        "elements": "str",
+        "choices": [state.value for state in WorkerState],
+        "default": [WorkerState.RUNNING.value],
+        "aliases": ["wait_state"],
+    },
+    "wait_timeout": {"type": "str", "default": "2m"},
 }
 
 DRAIN: Spec = {"drain": {"type": "bool", "default": True}}
