@@ -138,7 +138,7 @@ def test_nobody_waits_where_that_is_not_wanted(fleet: Fleet) -> None:
     assert report.changed
     assert len(fleet.addresses()) == 5
     reasons = {str(one.change.address): one.reason for one in report.results}
-    assert "its provider does the delete then" in reasons["worker.gone"]
+    assert "when it is idle, its provider does the delete" in reasons["worker.gone"]
     assert "converge again" in reasons["worker.new"]
     assert all("hodei_drain=false" in reason for reason in reasons.values())
     again = fleet.preview(after).plan
