@@ -19,7 +19,7 @@ from ..model.carry import Carry
 from ..model.check import compile_check
 from ..model.detect import SIGNS
 from ..model.errors import HodeiError, Kind
-from ..model.ports import ADDED, PORT_VERSION, Provider
+from ..model.ports import ADDED, PORT_VERSION, Adopting, Examinable, Inheriting, Leaving, Provider
 from ..model.provider_type import Config, ProviderType
 from ..model.schema_document import PROVIDER_COMMON, provider_schema
 from ..model.version import Version, read_version, serves
@@ -161,6 +161,15 @@ def _since(call: str) -> Version:
     return read_version(ADDED.get(call, "")) or (_OURS[0], 0, 0)
 
 
+#: The calls of what a provider may have beyond its port.
+_BEYOND_PORT = frozenset(
+    call
+    for ability in (Adopting, Examinable, Inheriting, Leaving)
+    for call in vars(ability)
+    if not call.startswith("_")
+)
+
+
 class _Plugged:
     """A provider of a plug-in: what it raises beside HodeiError is told as its fault, and it has to be of the type that it says."""
 
@@ -168,6 +177,10 @@ class _Plugged:
         self._provider = provider
         self._name = name
         self._plugin = plugin
+        # As attributes, because isinstance() of a protocol asks no __getattr__ (since Python 3.12).
+        for call in _BEYOND_PORT:
+            if callable(getattr(provider, call, None)):
+                setattr(self, call, self._call(call))
 
     def fingerprint(self) -> Any:
         found = self._call("fingerprint")()
@@ -178,7 +191,7 @@ class _Plugged:
         return found
 
     def __getattr__(self, call: str) -> Any:
-        if call.startswith("_"):
+        if call.startswith("_") or call in _BEYOND_PORT:
             raise AttributeError(call)
         return self._call(call)
 

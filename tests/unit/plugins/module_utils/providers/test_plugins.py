@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,13 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.engine.watching import follow
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_providers
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
-from ansible_collections.hodei.workers.plugins.module_utils.model.ports import PORT_VERSION
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
+    PORT_VERSION,
+    Adopting,
+    Examinable,
+    Inheriting,
+    Leaving,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.providers import plugins
 from ansible_collections.hodei.workers.plugins.module_utils.providers.registry import (
     BUILT_IN,
@@ -178,6 +185,20 @@ def test_a_call_that_came_after_a_plug_in_was_written(site_packages: Install, mo
     monkeypatch.setattr(plugins, "ADDED", {})
     with pytest.raises(HodeiError, match="has no capacity, which version"):
         provider_type("lake").make("x", {}, "me", Path("/nowhere"))
+
+
+def test_what_a_plug_in_has_beyond_the_port_is_seen_and_nothing_else(site_packages: Install) -> None:
+    """Also where a protocol looks at attributes without asking for them, as it does since Python 3.12."""
+    source = good().replace(
+        "        def capacity", "        def examine(self):\n            return ()\n\n        def capacity"
+    )
+    site_packages("hodei-pond", source)
+    made = provider_type("pond").make("x", {}, "me", Path("/nowhere"))
+    assert isinstance(made, Examinable)
+    assert inspect.getattr_static(made, "examine")
+    assert made.examine() == ()
+    for ability in (Adopting, Inheriting, Leaving):
+        assert not isinstance(made, ability)
 
 
 def test_a_plug_in_from_before_watches_is_taken_and_followed_by_lists(site_packages: Install) -> None:
