@@ -43,6 +43,8 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         name = self._task.action.rpartition(".")[2]
+        for sentence in gather.mistyped(variables):
+            self._display.warning(sentence)
         try:
             arguments, payload = self._gather(name, variables)
         except HodeiError as error:

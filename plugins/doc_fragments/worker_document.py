@@ -68,7 +68,8 @@ options:
       - "Ports that the worker listens on, each with a name."
       - "C(name) (a port name (lower case letters, digits and -; at most 15); required): The port's name. The worker finds its
         number in C(HODEI_PORT_<NAME>), upper case, - as _."
-      - "C(container) (a whole number): The port that the worker listens on. A process gets a free one when it is left out."
+      - "C(container) (a whole number): The port that the worker listens on in its container. A process has none: it listens on
+        C(host), or on a free port."
       - "C(host) (a whole number): The port of the host that leads to it. Left out: not published, or a free one."
       - "C(protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
     type: raw

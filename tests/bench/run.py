@@ -4,7 +4,7 @@
 """`make bench`: measures against the targets, medians of at least five runs, and writes bench/results.{md,json}.
 
 `make bench BENCH="--runs 7 --only tasks"`: tasks (1,000 workers three ways), engine (10,000 in process), single (one worker),
-inventory (1,000 hosts).
+inventory (1,000 hosts), drain (1,000 workers asked).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import drain
 import in_process
 import inventory
 from ansible_run import HERE, Bed
@@ -156,7 +157,7 @@ def single(bed: Bed, runs: int) -> list[Row]:
     ]
 
 
-def engine(runs: int) -> list[Row]:
+def engine(bed: Bed, runs: int) -> list[Row]:
     """Measure validating and planning in process, without Ansible."""
     found = {count: [in_process.measure(count) for _unused in range(runs)] for count in (2500, 5000, 10_000)}
     rows = [
@@ -184,6 +185,12 @@ def hosts(bed: Bed, runs: int) -> list[Row]:
     return [row("inventory plugin: 1,000 workers as hosts, loading it included", seconds, "s", 1.0)]
 
 
+def draining(bed: Bed, runs: int) -> list[Row]:
+    """Measure asking 1,000 workers whether they work."""
+    seconds = drain.measure(bed.directory / "drain", COUNT, runs)
+    return [row("drain: 1,000 workers asked by a command each, in one pass", seconds, "s")]
+
+
 def repeat(runs: int, measure: Callable[[], float]) -> float:
     """Return the median of repeated measurements."""
     return statistics.median(measure() for _unused in range(runs))
@@ -206,23 +213,25 @@ def machine() -> str:
     return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
 
 
+PARTS: dict[str, Callable[[Bed, int], list[Row]]] = {
+    "engine": engine,
+    "single": single,
+    "inventory": hosts,
+    "drain": draining,
+    "tasks": tasks,
+}
+
+
 def main() -> int:
     """Measure, print, and write bench/results.md and bench/results.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["tasks", "engine", "single", "inventory"])
+    parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hodei-bench-") as directory:
         bed = Bed(Path(directory))
-        if options.only in (None, "engine"):
-            rows += engine(options.runs)
-        if options.only in (None, "single"):
-            rows += single(bed, options.runs)
-        if options.only in (None, "inventory"):
-            rows += hosts(bed, options.runs)
-        if options.only in (None, "tasks"):
-            rows += tasks(bed, options.runs)
+        parts = [options.only] if options.only else PARTS
+        rows = [one for part in parts for one in PARTS[part](bed, options.runs)]
     text = f"Measured {machine()}; medians of {options.runs} runs.\n\n{table(rows)}"
     print(text)
     target = ROOT / "bench"

@@ -10,7 +10,7 @@ again: 1,000 inline entries cost Ansible itself 2 s per task, the text costs not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..model.errors import HodeiError, Kind
@@ -76,6 +76,36 @@ SETTING_VARIABLES = (
     "hodei_keycloak_url",
     "hodei_avp_policy_store",
 )
+
+
+#: What the playbooks read beside these.
+_PLAYBOOK_VARIABLES = (
+    "allow_empty", "backup", "break_lease", "confirm", "detailed_exitcode", "drain", "excludes", "fail_on", "force", "hosts",
+    "leave_workers", "max_deletes", "plan", "plan_expires", "plan_markdown", "prune", "prune_fragments", "replace", "targets",
+    "wait_for_drain",
+)  # fmt: skip
+_ALIKE = 0.9  # `hodei_move` and `hodei_moved`, not `hodei_plans_url` and `hodei_plan`
+
+
+def mistyped(variables: Collection[str]) -> list[str]:
+    """Say which variables look like ours and are not: nobody reads them, and what they hold is missed by nobody."""
+    names = ("workers", "document", *SCALARS, *_PLAYBOOK_VARIABLES)
+    known = [*(f"hodei_{name}" for name in names), *SETTING_VARIABLES]
+    if "hodei_address" in variables:  # a worker as a host: our inventory plugin says by which provider it runs
+        known.append("hodei_provider")
+    said = []
+    for name in variables:
+        if not name.startswith("hodei_") or name in known or name.startswith(FRAGMENT_PREFIX):
+            continue
+        if name.startswith("hodei_workers_"):
+            meant = FRAGMENT_PREFIX + name.removeprefix("hodei_workers_")
+        else:
+            import difflib
+
+            meant = next(iter(difflib.get_close_matches(name, known, 1, _ALIKE)), "")
+        if meant:
+            said.append(f"the variable {name} is not read; did you mean {meant}?")
+    return said
 
 
 def _fragments(

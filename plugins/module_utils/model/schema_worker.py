@@ -75,7 +75,9 @@ PORTS = listed(
                 "port_name", "The port's name. The worker finds its number in `HODEI_PORT_<NAME>`, upper case, - as _."
             ),
             "container": integer(
-                "The port that the worker listens on. A process gets a free one when it is left out.", 1, 65535
+                "The port that the worker listens on in its container. A process has none: it listens on `host`, or on a free port.",
+                1,
+                65535,
             ),
             "host": integer("The port of the host that leads to it. Left out: not published, or a free one.", 0, 65535),
             "protocol": choice(["tcp", "udp"], "The protocol.", "tcp"),

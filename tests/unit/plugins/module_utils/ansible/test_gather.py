@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.gather import dumps, gather, names_owner
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.gather import dumps, gather, mistyped, names_owner
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import WORKER_FIELDS
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
 
@@ -89,6 +89,33 @@ def test_a_document_names_the_owner_where_nothing_else_does(
     args: dict[str, Any], variables: dict[str, Any], named: bool
 ) -> None:
     assert names_owner(gathered(args, variables)[1]) is named
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("hodei_move", "hodei_moved"),
+        ("hodei_provider", "hodei_providers"),
+        ("hodei_target", "hodei_targets"),
+        ("hodei_worker", "hodei_workers"),
+        ("hodei_workers_linux", "hodei_workers__linux"),
+        ("hodei_state_directory", ""),
+        ("hodei_workers__linux", ""),
+        ("hodei_workers", ""),
+        ("hodei_team", ""),
+        ("my_hodei_move", ""),
+    ],
+)
+def test_a_variable_that_nobody_reads(written: str, meant: str) -> None:
+    """Told where it is like one that is read; a variable of one's own is nobody's business."""
+    said = [f"the variable {written} is not read; did you mean {meant}?"] if meant else []
+    assert mistyped({written: [], "other": 1}) == said
+
+
+def test_the_variables_of_a_worker_as_a_host_are_ours() -> None:
+    """The inventory plugin sets them."""
+    ours = ("address", "name", "index", "provider", "state", "generation", "native_id", "ports", "labels")
+    assert mistyped([f"hodei_{name}" for name in ours]) == []
 
 
 def test_what_json_does_not_know_becomes_text() -> None:
