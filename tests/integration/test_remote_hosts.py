@@ -209,6 +209,9 @@ def test_role_target_says_what_is_missing(remote: Site, testbed: Testbed) -> Non
     said = done.results[-1]["msg"]
     assert f"none of these is one: {old}, {old}" in said
     assert "target_install_python: true" in said
+    installing = {**variables, "target_install_python": True, "target_python_package": "python3"}
+    checked = remote.run(remote.write_play([role], hosts="far1", vars=installing), "--check")
+    assert checked.code == 0, "what it would find after it had installed one, nobody can say"
     variables = {"target_psutil": "skip", "target_state_dir": str(remote.place / "x"), "target_linger": False}
     done = remote.run(remote.write_play([role], hosts="far1", vars=variables))
     assert done.code == 2
