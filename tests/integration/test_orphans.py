@@ -41,7 +41,7 @@ def test_what_a_lost_fleet_left_behind(site: Site) -> None:
     assert unnamed["failed"]
     assert "state: absent needs the lineages that may go" in unnamed["msg"]
     assert (early["changed"], early["collected"]) == (False, [])
-    assert "not yet 86400 s" in early["orphans"][0]["kept"]
+    assert "not yet 24 h" in early["orphans"][0]["kept"]
     assert rehearsed["changed"]
     assert rehearsed["collected"] == done["collected"] == ["worker.old"]
     assert (again["changed"], again["collected"]) == (False, [])

@@ -249,8 +249,8 @@ class SpoolProvider:
         if request.tail is not None:
             text = b"".join(text.splitlines(keepends=True)[-request.tail :]) if request.tail else b""
         if request.follow > 0:
-            text += self._spool.follow(name, end, request.follow, request.limit - len(text))
-        return LogResult(text[: request.limit], truncated)
+            text += self._spool.follow(name, end, request.follow, request.limit)
+        return LogResult(text[-request.limit :], truncated or len(text) > request.limit)
 
     def forward(self, target: Target, port: str) -> socket.socket:
         """Ports have no names here."""

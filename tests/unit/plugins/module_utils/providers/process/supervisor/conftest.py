@@ -74,11 +74,9 @@ class Inside:
 
     async def end(self) -> None:
         """Delete everything."""
-        for worker in list(self.fleet.workers.values()):
-            record = worker.record
-            await self.fleet.act(
-                "delete", {"name": record.name, "key": record.key, "generation": 1, "etag": "", "grace": 0.0}
-            )
+        records = [worker.record for worker in self.fleet.workers.values()]
+        gone = [{"name": one.name, "key": one.key, "generation": 1, "etag": "", "grace": 0.0} for one in records]
+        await asyncio.gather(*(self.fleet.act("delete", one) for one in gone))
         self.world.reap()
 
 
