@@ -220,10 +220,15 @@ def test_a_cache_does_not_bring_back_what_is_over() -> None:
     assert view.listing() == Listing(())
 
 
+def refuse(seconds: float) -> Iterator[News]:
+    """Watch as a provider does that cannot."""
+    raise HodeiError(Kind.COMPATIBILITY, "no watch")
+
+
 def test_a_provider_that_cannot_watch_is_listed_less_and_less_often() -> None:
     """At once in the beginning, then every two seconds; its changes are seen all the same."""
     weather = Weather([])
-    weather.watch = lambda seconds: (one for one in ()).throw(HodeiError(Kind.COMPATIBILITY, "no watch"))  # type: ignore[method-assign]
+    weather.watch = refuse  # type: ignore[method-assign]
     seen = []
     for listing in weather.follow(60.0):
         seen.append(len(listing.observations))

@@ -299,7 +299,8 @@ class ExecResult:
 class LogRequest:
     """Which part of a log: the last ``tail`` lines, those after ``since`` (Unix seconds), then ``follow`` seconds more.
 
-    ``limit`` bytes at the most, the last ones; following ends when so many have come. It goes on when the worker restarts, and with the object that takes its place.
+    ``limit`` bytes at the most, the last ones; following ends when so many have come. It goes on when the worker restarts, and
+    with the object that takes its place.
     """
 
     target: Target
