@@ -228,7 +228,7 @@ def refuse(seconds: float) -> Iterator[News]:
 def test_a_provider_that_cannot_watch_is_listed_less_and_less_often() -> None:
     """At once in the beginning, then every two seconds; its changes are seen all the same."""
     weather = Weather([])
-    weather.watch = refuse  # type: ignore[method-assign]
+    weather.watch = refuse  # type: ignore[method-assign, assignment]
     seen = []
     for listing in weather.follow(60.0):
         seen.append(len(listing.observations))
