@@ -91,9 +91,15 @@ def _drop(found: Workers, path: str) -> None:
 
 @st.composite
 def one_changed(draw: st.DrawFn, found: Workers, providers: tuple[str, ...]) -> Iterator[Workers]:
+    """The same with a worker over the whole schema."""
+    (other,) = draw(workers("x", providers))
+    return draw(one_of(found, other))
+
+
+@st.composite
+def one_of(draw: st.DrawFn, found: Workers, other: Worker) -> Iterator[Workers]:
     """Draw the order in which single fields of one worker are taken from another; of each, the document with that one changed."""
     index = draw(st.integers(0, len(found) - 1))
-    (other,) = draw(workers("x", providers))
     paths = draw(st.permutations(list(_differing(found[index], other)))) if found[index] != other else []
     return ([*found[:index], _put(found[index], path, other), *found[index + 1 :]] for path in paths)
 
