@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -271,14 +271,6 @@ def children(rig: ProcessRig) -> list[int]:
 def descriptors(rig: ProcessRig) -> int:
     """Count the supervisor's; those that take this very look are there each time."""
     return len(os.listdir(f"/proc/{rig.supervisor()}/fd"))
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[ProcessRig]:
-    """Processes below a directory of the test's own."""
-    made = ProcessRig(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.mark.timeout(SECONDS + 4 * HANGS)

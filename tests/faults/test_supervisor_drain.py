@@ -36,20 +36,6 @@ ONE_JOB = (
 )
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[ProcessRig]:
-    """Processes below a directory of the test's own."""
-    made = ProcessRig(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fleet(rig: ProcessRig) -> Fleet:
-    """Short words for the calls."""
-    return Fleet(rig)
-
-
 def drained(fleet: Fleet, how: Drain, then: Verb | None = None) -> Outcome:
     """Ask the worker once, and leave a verb with the supervisor."""
     target = Target(fleet.target("worker").address, 1, lifecycle=Lifecycle(grace=2.0, drain=how))

@@ -41,12 +41,6 @@ def rig(place: Path) -> Iterator[ProcessRig]:
     made.close()
 
 
-@pytest.fixture
-def fleet(rig: ProcessRig) -> Fleet:
-    """Short words for the calls."""
-    return Fleet(rig)
-
-
 def hostile(fleet: Fleet, user: pwd.struct_passwd, script: str, **more: Any) -> dict[str, Any]:
     """Return a spec of a worker that runs a script as the other user."""
     return {**fleet.rig.shell(f"{script}; echo done; sleep 600"), "user": user.pw_name, **more}

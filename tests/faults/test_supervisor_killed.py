@@ -11,7 +11,6 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +31,6 @@ from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 STORM_SECONDS = 120.0 if os.environ.get("HODEI_SOAK") else 8.0
 NEVER = {"policy": "never"}
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[ProcessRig]:
-    """Processes below a directory of the test's own."""
-    made = ProcessRig(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fleet(rig: ProcessRig) -> Fleet:
-    """Short words for the calls."""
-    return Fleet(rig)
 
 
 def pid_of(rig: ProcessRig) -> int:

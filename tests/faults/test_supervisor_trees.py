@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,20 +28,6 @@ if os.fork() == 0:
     os._exit(0)
 time.sleep(float(sys.argv[2]))
 """
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[ProcessRig]:
-    """Processes below a directory of the test's own."""
-    made = ProcessRig(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fleet(rig: ProcessRig) -> Fleet:
-    """Short words for the calls."""
-    return Fleet(rig)
 
 
 def daemon(tmp_path: Path, stays: float = 600) -> dict[str, object]:

@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ExecRequest
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process import launch
@@ -17,14 +12,6 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.process.cl
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import VERSION
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import OWNER, Fleet, ProcessRig
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[ProcessRig]:
-    """Processes below a directory of the test's own."""
-    made = ProcessRig(tmp_path)
-    yield made
-    made.close()
 
 
 def build(rig: ProcessRig, version: str, remark: str) -> Fleet:

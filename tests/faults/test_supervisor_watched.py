@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.watching import follow
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Listing, Verb
@@ -18,14 +14,6 @@ from ansible_collections.hodei.workers.tests.conformance.providers.test_c9_watch
 from ansible_collections.hodei.workers.tests.faults.test_supervisor_killed import kill_supervisor
 from ansible_collections.hodei.workers.tests.faults.test_supervisor_versions import build, running
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[ProcessRig]:
-    """Processes below a directory of the test's own."""
-    made = ProcessRig(tmp_path)
-    yield made
-    made.close()
 
 
 class Follower:

@@ -95,7 +95,7 @@ class World:
         self._answers(spec, environ, paused=one.state == "paused")
         if "command" in spec.get("health", {}) and one.state != "paused":
             mark = spec["health"]["command"][-1].partition(".probed-")[2].strip('"')
-            wait_for(lambda: (home / f".probed-{mark}").exists(), "the probe to run")
+            wait_for((home / f".probed-{mark}").exists, "the probe to run")
         log = self.directory / "logs" / f"{home.name}.log"
         # Who was paused as soon as it was there may not have come to that.
         wait_for(lambda: one.state == "paused" or "began" in log.read_text(), "the worker to say that it began")

@@ -102,12 +102,12 @@ def refuse_unclear(world: World, name: str) -> None:
     """Raise HodeiError where what is seen of an owner is not all ours, or not all that there is."""
     for provider, why in world.unseen.items():
         raise HodeiError(
-            Kind.NETWORK, f"provider '{provider}' could not be seen: {why}", hint="Nothing was moved. Try again."
+            Kind.NETWORK, f"provider '{provider}' could not be seen: {why}", hint="Nothing was changed. Try again."
         )
     for provider, seen in world.foreign:
         raise HodeiError(
             Kind.CONFLICT,
-            f"{seen.address} on '{provider}' belongs to lineage {seen.lineage} of owner '{name}', which would be moved along",
+            f"{seen.address} on '{provider}' belongs to lineage {seen.lineage} of owner '{name}'",
             hint="Delete it there, or adopt it with fleet_refresh.",
         )
 

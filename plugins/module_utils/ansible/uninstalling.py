@@ -21,7 +21,7 @@ from ..model.errors import HodeiError, Kind
 from ..model.ports import Leaving
 from ..providers.relocating import drop, former
 from .converging import converge_or_preview
-from .owning import MARK
+from .owning import MARK, refuse_unclear
 from .result import report_result
 from .session import Session, open_session, read_payload, read_settings, state_directory
 
@@ -57,16 +57,7 @@ def run_uninstall(module: AnsibleModule) -> dict[str, Any]:
 def _empty(module: AnsibleModule, session: Session) -> dict[str, Any] | None:
     """See to it that no worker of ours is left, and that nothing watches; returns the result where that did not succeed."""
     world = survey(session.providers, session.document.lineage).world
-    for name, why in world.unseen.items():
-        raise HodeiError(
-            Kind.NETWORK, f"provider '{name}' could not be seen: {why}", hint="Nothing was deleted. Try again."
-        )
-    for name, seen in world.foreign:
-        raise HodeiError(
-            Kind.CONFLICT,
-            f"{seen.address} on '{name}' belongs to lineage {seen.lineage} of this owner",
-            hint="Delete it there, or adopt it with fleet_refresh.",
-        )
+    refuse_unclear(world, session.document.owner)
     if world.objects and not module.params["leave_workers"]:
         owner, count = session.document.owner, len(world.objects)
         raise HodeiError(

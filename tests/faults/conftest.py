@@ -1,0 +1,27 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real supervisor in a place of its own. Tests of the engine have fleets of their own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, ProcessRig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[ProcessRig]:
+    """Processes below a directory of the test's own."""
+    made = ProcessRig(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fleet(rig: ProcessRig) -> Fleet:
+    """Short words for the calls."""
+    return Fleet(rig)
