@@ -99,13 +99,13 @@ def test_a_worker_that_forks_while_it_is_killed(fleet: Fleet) -> None:
 
 
 def test_a_pause_reaches_all_of_it(fleet: Fleet, rig: ProcessRig, tmp_path: Path) -> None:
-    """The daemon too."""
+    """The daemon too. What is stopped while it waits for a processor says so when it gets one: signal(7)."""
     fleet.make("frozen", daemon(tmp_path))
     pid = daemon_pid(tmp_path)
     fleet.do(Verb.PAUSE, "frozen")
-    assert state_of(pid) == "T"
+    wait_for(lambda: state_of(pid) == "T", "the daemon to stop")
     fleet.do(Verb.RESUME, "frozen")
-    assert state_of(pid) in "SR"
+    wait_for(lambda: state_of(pid) != "T", "the daemon to go on")
 
 
 def state_of(pid: int) -> str:
