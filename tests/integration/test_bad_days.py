@@ -102,8 +102,10 @@ def test_broken_lease(site: Site) -> None:
     first = start_converge(site)
     before = site.one("fleet_info")["lease"]["holder"]
     second = site.start(site.write_play([task("fleet", break_lease=True)]))
+    site.until(
+        second, lambda: site.one("fleet_info")["lease"]["holder"] != before, "the second converge to break the lease"
+    )
     site.until(second, lambda: site.waits(second), "the second converge to wait for the worker")
-    assert site.one("fleet_info")["lease"]["holder"] != before
     site.write("go", "")
     assert first.wait(60) == 2
     (result,) = site.finish(second).results
@@ -163,11 +165,12 @@ def test_supervisor_killed(site: Site) -> None:
 
 def test_supervisor_hung(site: Site) -> None:
     """It says what to kill and that no worker is lost by it; killed, all is well."""
-    site.set(workers(1), hodei_providers={"local": {"type": "process", "timeout": "1s"}})
+    site.set(workers(1))
     site.tasks(task("fleet_init"), task("fleet"))
     before, supervisor = site.pids(), site.supervisor()
     os.kill(supervisor, signal.SIGSTOP)
-    refused = site.refused("fleet", workers=workers(2))
+    hasty = {"local": {"type": "process", "timeout": "1s"}}
+    refused = site.refused("fleet", workers=workers(2), providers=hasty)
     assert "does not answer within 1 s" in refused
     assert "kill" in refused
     assert "no worker is lost" in refused

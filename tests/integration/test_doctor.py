@@ -166,7 +166,7 @@ def test_run_that_goes_on_and_run_that_died(site: Site) -> None:
     result = examine(site)
     assert "a run is going on" in said(result, "lease", "ok")
     assert "create worker.a" in said(result, "state", "warning")
-    module = site.module(first)
+    module = site.until(first, lambda: site.module(first), "the module")
     os.kill(module, signal.SIGKILL)
     first.wait(60)
     result = examine(site)

@@ -193,10 +193,10 @@ def psutil_missing(site: Site, testbed: Testbed) -> str:
 
 @shows
 def supervisor_hung(site: Site, testbed: Testbed) -> str:
-    site.set(hodei_providers={"local": {"type": "process", "timeout": "1s"}})
     converged(site, one())
     supervisor = site.supervisor()
     os.kill(supervisor, signal.SIGSTOP)
+    site.set(hodei_providers={"local": {"type": "process", "timeout": "1s"}})
     message = site.refused("fleet", workers=one(count=2))
     os.kill(supervisor, signal.SIGKILL)
     return message
@@ -239,7 +239,7 @@ def unhealthy(site: Site, testbed: Testbed) -> str:
 @shows
 def exits_at_once(site: Site, testbed: Testbed) -> str:
     command = ["sh", "-c", "echo cannot open /etc/app.toml; exit 3"]
-    return initialised(site, one(command=command))
+    return initialised(site, one(command=command), providers={"local": {"type": "process", "settle": "20s"}})
 
 
 @shows
