@@ -169,6 +169,24 @@ def test_what_cannot_start(inside: Run, command: tuple[str, ...], more: dict[str
     inside(scenario)
 
 
+def test_a_worker_that_ends_at_the_end_of_its_first_moment(inside: Run) -> None:
+    """A supervisor that was held up learns both at once: the end counts."""
+
+    async def scenario(made: Inside) -> None:
+        script = "until test -e go; do sleep 0.01; done; exit 7"
+        start = asyncio.create_task(made.fleet.create(draft("w", "/bin/sh", "-c", script, settle=600.0)))
+        pid = (await until(made, "w", "running")).pid
+        (made.path / "workers" / "w.1" / "go").touch()
+        while (found := procfs.look(pid)) is not None and not found.dead:
+            time.sleep(0.01)  # the loop has no turn
+        made.world.reap()
+        worker(made, "w").healthy()
+        with pytest.raises(RefusedError, match="exited with code 7"):
+            await start
+
+    inside(scenario)
+
+
 def test_programs_that_are_not_quite_there(inside: Run, tmp_path: Path) -> None:
     """A script whose interpreter is missing, and one that is none."""
     for name, text in (("orphan", "#!/nowhere/interpreter\n"), ("noise", "\x7fnoise")):
