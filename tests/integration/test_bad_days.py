@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.playbook import Site, task
+from ansible_collections.hodei.workers.tests.support.playbook import RUN_SECONDS, Site, task
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -69,7 +69,7 @@ def test_disk_read_only(site: Site, testbed: Testbed) -> None:
 
 def start_converge(site: Site) -> subprocess.Popen[bytes]:
     """Start a converge that does not end before the file `go` is there, and wait until it is in the middle."""
-    health = {"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"}
+    health = {"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"}
     site.set([{"name": "a", "command": SLEEP, "restart": "never", "health": health}])
     site.tasks(task("fleet_init"))
     first = site.start("converge")
@@ -89,7 +89,7 @@ def test_second_converge_waits_and_says_for_whom(site: Site) -> None:
     second = site.start(site.write_play([task("fleet"), task("fleet_info", history=2)]))
     site.until(second, lambda: site.waits(second), "the second converge to wait")
     site.write("go", "")
-    assert first.wait(60) == 0
+    assert first.wait(RUN_SECONDS) == 0
     waited, info = site.finish(second).results[-2:]
     assert not waited["failed"], waited
     assert not waited["changed"]
@@ -107,7 +107,7 @@ def test_broken_lease(site: Site) -> None:
     )
     site.until(second, lambda: site.waits(second), "the second converge to wait for the worker")
     site.write("go", "")
-    assert first.wait(60) == 2
+    assert first.wait(RUN_SECONDS) == 2
     (result,) = site.finish(second).results
     assert not result["failed"], result["msg"]
     assert list(site.pids()) == ["a"]

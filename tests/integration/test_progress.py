@@ -103,7 +103,7 @@ def slow(site: Site) -> Site:
     health: dict[str, Any] = {
         "command": ["test", "-e", str(site.place / "go")],
         "interval": "200ms",
-        "start_period": "60s",
+        "start_period": "10m",
     }
     site.set(
         [

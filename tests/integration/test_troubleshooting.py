@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.playbook import Result, Site, task
+from ansible_collections.hodei.workers.tests.support.playbook import RUN_SECONDS, Result, Site, task
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -81,14 +81,14 @@ def owner_missing(site: Site, testbed: Testbed) -> str:
 @shows
 def lease_held(site: Site, testbed: Testbed) -> str:
     site.set(
-        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"})
+        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"})
     )
     site.tasks(task("fleet_init"))
     first = site.start("converge")
     site.until(first, lambda: "a" in site.pids(), "the worker")
     message = site.refused("fleet", lease_timeout="0s")
     site.write("go", "")
-    assert first.wait(60) == 0
+    assert first.wait(RUN_SECONDS) == 0
     return message
 
 
@@ -163,14 +163,14 @@ def disk_full(site: Site, testbed: Testbed) -> str:
 def interrupted(site: Site, testbed: Testbed) -> str:
     """Kill everything of a converge in mid-air."""
     site.set(
-        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"})
+        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"})
     )
     site.tasks(task("fleet_init"))
     first = site.start("converge", start_new_session=True)
     module = site.until(first, lambda: "a" in site.pids() and site.module(first), "the worker")
     os.kill(module, signal.SIGKILL)
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait(60)
+    first.wait(RUN_SECONDS)
     site.write("go", "")
     return everything(site.one("fleet"))
 

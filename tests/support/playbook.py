@@ -25,7 +25,7 @@ from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 OWNER = "ci-test"
 CALLBACKS = Path(__file__).resolve().parent / "callback"
-RUN_SECONDS = 120
+RUN_SECONDS = 240
 
 T = TypeVar("T")
 Task = dict[str, Any]
