@@ -169,6 +169,13 @@ def test_what_cannot_start(inside: Run, command: tuple[str, ...], more: dict[str
     inside(scenario)
 
 
+def dies(made: Inside, pid: int) -> None:
+    """Wait for a process to be dead and let the world know, without a turn for the supervisor's loop in between."""
+    while (found := procfs.look(pid)) is not None and not found.dead:
+        time.sleep(0.01)
+    made.world.reap()
+
+
 def test_a_worker_that_ends_at_the_end_of_its_first_moment(inside: Run) -> None:
     """A supervisor that was held up learns both at once: the end counts."""
 
@@ -177,9 +184,7 @@ def test_a_worker_that_ends_at_the_end_of_its_first_moment(inside: Run) -> None:
         start = asyncio.create_task(made.fleet.create(draft("w", "/bin/sh", "-c", script, settle=600.0)))
         pid = (await until(made, "w", "running")).pid
         (made.path / "workers" / "w.1" / "go").touch()
-        while (found := procfs.look(pid)) is not None and not found.dead:
-            time.sleep(0.01)  # the loop has no turn
-        made.world.reap()
+        dies(made, pid)
         worker(made, "w").healthy()
         with pytest.raises(RefusedError, match="exited with code 7"):
             await start
@@ -194,9 +199,7 @@ def test_a_restart_of_a_worker_whose_end_is_still_to_be_dealt_with(inside: Run) 
         await made.fleet.create(draft("w", "/bin/sleep", "600"))
         pid = worker(made, "w").record.pid
         os.kill(pid, signal.SIGKILL)
-        while (found := procfs.look(pid)) is not None and not found.dead:
-            time.sleep(0.01)  # the loop has no turn
-        made.world.reap()
+        dies(made, pid)
         await made.fleet.act("restart", target("w"))
         assert worker(made, "w").record.state == "running"
         assert worker(made, "w").record.pid != pid
