@@ -464,6 +464,10 @@ WORKER = group(
             x_set=True,
         ),
         "health": HEALTH,
+        "init": flag(
+            "Start a small init process first, which passes signals on to the worker and collects what its children leave. Without "
+            "one, a program that does not handle SIGTERM is stopped only by the kill after its grace."
+        ),
         "reload": RELOAD,
         "restart": RESTART,
         "network": NETWORK,

@@ -24,9 +24,10 @@ for _parent in Path(__file__).parents:  # an installed collection; in a checkout
         _package.__path__ = [str(_parent)]
         sys.modules["ansible_collections"] = _package
 
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, ProcessRig, Rig
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig, Fleet, ProcessRig, Rig
 
 RIGS: dict[str, Callable[[Path], Rig]] = {
+    "docker": DockerRig,
     "process": ProcessRig,
 }
 

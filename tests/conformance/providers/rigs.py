@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.provider import DockerProvider
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -84,7 +86,7 @@ class Rig(Protocol):
 
 
 #: What a provider may lack that is no field of its column: its rig says so in ``without``.
-BEYOND_COLUMN = ("ttl", "renaming", "release", "watch")
+BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch")
 
 
 def needs(fleet: Fleet, *names: str) -> None:
@@ -186,6 +188,68 @@ class ProcessRig:
         if supervisor is not None:
             os.kill(supervisor, signal.SIGTERM)
             wait_for(lambda: self.supervisor() is None, "the supervisor to leave")
+
+
+class DockerRig:
+    """Containers of an Engine, made of an image that has a shell and Python."""
+
+    def __init__(self, place: Path) -> None:
+        self._url = os.environ["HODEI_TEST_DOCKER"]
+        self._opened: list[DockerProvider] = []
+        self.without = {"healing": "the Engine restarts what has ended, not what is unhealthy", "ttl": "nobody keeps time"}
+
+    def open(self, settle: float = 0.1) -> DockerProvider:
+        """Return a provider."""
+        provider = DockerProvider("local", {"url": self._url, "pull": "never", "settle": settle}, OWNER)
+        self._opened.append(provider)
+        return provider
+
+    def shell(self, script: str) -> dict[str, Any]:
+        """Run a script by /bin/sh."""
+        return {"image": "hodei/test:1", "command": ["/bin/sh", "-c", script], "init": True}
+
+    def echo(self) -> dict[str, Any]:
+        """Run a server of the standard library."""
+        command = ["python3", "-c", ECHO, "$(HODEI_PORT_ECHO)"]
+        health = {"tcp": {"port": "echo"}, "interval": 0.1}
+        return {"image": "hodei/test:1", "command": command, "ports": [{"name": "echo"}], "health": health, "init": True}
+
+    def impossible(self) -> dict[str, Any]:
+        """Run a program that nobody has."""
+        return {"image": "hodei/test:1", "command": ["/nowhere/to-be-found"]}
+
+    def objects(self) -> int:
+        """Count running containers, and the commands beside them."""
+        containers = self._ids()
+        count = "{{if .ExecIDs}}{{len .ExecIDs}}{{else}}0{{end}}"
+        command = ["docker", "-H", self._url, "inspect", "-f", count, *containers]
+        beside = subprocess.run(command, check=False, capture_output=True, text=True).stdout.split() if containers else []
+        return len(containers) + sum(map(int, beside))
+
+    def _ids(self, *options: str) -> list[str]:
+        command = ["docker", "-H", self._url, "ps", "-q", "--filter", f"label=hodei.owner={OWNER}", *options]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    def handles(self) -> int:
+        """Count our descriptors."""
+        return len(os.listdir("/proc/self/fd"))
+
+    def lose(self, worker: Observation) -> None:
+        """Kill the main process, as its own machine would."""
+        command = ["docker", "-H", self._url, "inspect", "-f", "{{.State.Pid}}", worker.external_id]
+        os.kill(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout), signal.SIGKILL)
+
+    def close(self) -> None:
+        """Remove all containers of ours, and the volumes of their records."""
+        containers = self._ids("-a")
+        if containers:
+            subprocess.run(["docker", "-H", self._url, "rm", "-fv", *containers], check=True, capture_output=True)
+        command = ["docker", "-H", self._url, "volume", "ls", "-q", "--filter", f"label=hodei.owner={OWNER}"]
+        volumes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        if volumes:
+            subprocess.run(["docker", "-H", self._url, "volume", "rm", *volumes], check=True, capture_output=True)
+        for provider in self._opened:
+            provider.close()
 
 
 def _leads_session(pid: int) -> bool:

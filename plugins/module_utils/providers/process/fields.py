@@ -56,6 +56,7 @@ COLUMN: Column = {
     "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": Carry(Support.NATIVE, OnChange.RECORD),
     "health": _LIVE,
+    "init": Carry(Support.IGNORED, note="the supervisor does for every worker what an init does"),
     "restart": _LIVE,
     "network.type": _HOST_NETWORK,
     "network.isolation": _HOST_NETWORK,

@@ -1,0 +1,368 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing one container: make, update, and each verb."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...model.address import Address
+from ...model.errors import HodeiError, Kind
+from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
+from ...model.states import WorkerState
+from . import records
+from .engine import Engine
+from .images import Images
+from .mapping import Settings, create_body, limits, object_name, without_values
+from .records import Record
+from .sdk import engine_error, told
+from .seeing import observation, worker_state
+from .survey import Row, Survey
+
+_FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
+_LONGEST_START = 900.0
+_RESERVED = 10.0
+_LAST_WORDS = 600
+_INTENTS = {Verb.STOP: "stopped", Verb.PAUSE: "paused"}
+_NANO = 1_000_000_000
+#: What an Engine may take to remove a container beyond its grace.
+_KILL = 60.0
+
+
+class Containers:
+    """The containers of one provider; ``settle`` is how long one without a health check has to live."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        survey: Survey,
+        images: Images,
+        settings: Settings,
+        host_env: Mapping[str, str],
+        settle: float,
+    ) -> None:
+        self._engine = engine
+        self._survey = survey
+        self._images = images
+        self._settings = settings
+        self._host_env = host_env
+        self._settle = settle
+
+    # ---- make ----------------------------------------------------------------------------------------------------
+
+    def create(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
+        """Make a container, or find the one that was made before, and see that it gets well."""
+        row = known.get((request.address, request.generation)) or self._make(request)
+        try:
+            return self._begin(request, row)
+        except HodeiError as error:
+            if error.kind is not Kind.NOT_FOUND or self._survey.inspect(row.container) is not None:
+                raise
+        # An Engine takes back what it has not finished when whoever asked for it hangs up.
+        return self._begin(request, self._make(request))
+
+    def _begin(self, request: CreateRequest, row: Row) -> Outcome:
+        self._refuse_another(row, request)
+        if row.record.intent == "stopped":
+            return self._outcome(request, row)
+        outcome = self._start(request, row)
+        if outcome.error is None and row.record.intent == "paused":
+            self._pause(row)
+            return self._outcome(request, row)
+        return outcome
+
+    def _make(self, request: CreateRequest) -> Row:
+        body = create_body(request, self._settings, self._host_env)
+        name = object_name(self._settings.owner, request.address.slug, request.generation)
+        image = str(request.spec["image"])
+        self._images.before_create(image)
+        try:
+            container = self._create(body, name)
+        except HodeiError as error:
+            if error.kind is Kind.NOT_FOUND and "image" in error.message:
+                self._images.pull(image)
+                container = self._create(body, name)
+            elif error.kind is Kind.CONFLICT:
+                return self._who_has(name, error)
+            else:
+                raise
+        record = records.read(body["Labels"][records.RECORD])
+        if record is None:
+            raise HodeiError(Kind.INTERNAL, "a record cannot be read back")
+        return Row(container, name, record, 0)
+
+    def _create(self, body: dict[str, Any], name: str) -> str:
+        with told():
+            return str(self._engine.api.create_container_from_config(body, name)["Id"])
+
+    def _who_has(self, name: str, error: HodeiError) -> Row:
+        """Return our own container of a name; raises ``error`` when it is not ours."""
+        until = time.monotonic() + _RESERVED
+        while (row := next((one for one in self._survey.rows() if one.name == name), None)) is None:
+            if self._survey.inspect(name) is None and time.monotonic() < until:
+                time.sleep(_FIRST_POLL)  # a name is taken a moment before its container can be seen
+                continue
+            raise HodeiError(
+                Kind.CONFLICT,
+                f"a container that is not ours has the name {name}",
+                hint="Rename or remove it, or choose another name for the worker.",
+            ) from error
+        return row
+
+    def _refuse_another(self, row: Row, request: CreateRequest) -> None:
+        record = row.record
+        if record.address != request.address:
+            raise HodeiError(Kind.CONFLICT, f"container {row.name} is {record.address} by now", hint="Run converge again.")
+        if record.lineage != request.labels.lineage:
+            raise _foreign(row)
+        if record.digest != request.digest:
+            raise HodeiError(
+                Kind.CONFLICT,
+                f"there is another container {row.name}",
+                hint="Run converge again: it looks before it plans.",
+            )
+
+    # ---- update --------------------------------------------------------------------------------------------------
+
+    def update(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
+        """Write a record, and change what an Engine can change while a container lives."""
+        done = known.get((request.address, request.generation))
+        origin = known.get((request.moved_from, request.generation)) if request.moved_from is not None else None
+        if request.moved_from is not None:
+            if origin is None and done is not None:
+                return self._outcome(request, self._named(done))
+            if done is not None:
+                raise HodeiError(Kind.CONFLICT, f"there is a container of {request.address} already", hint="Look at both.")
+        row = origin or done
+        if row is None:
+            raise _missing(request.address)
+        self._refuse_older(row, request.etag)
+        if row.record.lineage not in (request.labels.lineage, request.adopt_from):
+            raise _foreign(row)
+        fresh = records.updated(row.record, request)
+        in_place = not (request.adopt_from or request.moved_from)
+        wanted = limits(request.spec) if in_place else {}
+        if in_place and row.record.digest != request.digest:
+            fresh = replace(fresh, wanted=wanted)
+        row = self._named(self._write(row, fresh))
+        if in_place and (fresh.wanted != row.record.wanted or request.drifted or wanted):
+            self._put_right(row, fresh)
+        return self._outcome(request, row)
+
+    def _put_right(self, row: Row, record: Record) -> None:
+        seen = self._survey.inspect(row.container)
+        if seen is None or not observation(seen, record, row.revision).drift:
+            return
+        api = self._engine.api
+        body = {"PidsLimit": -1, **{name: value for name, value in record.wanted.items() if value}}
+        with told():
+            api._result(api._post_json(api._url("/containers/{0}/update", row.container), data=body), json=True)
+
+    def _named(self, row: Row) -> Row:
+        """Give a container the name of its address, which a call that was cut may not have done."""
+        name = object_name(self._settings.owner, row.record.address.slug, row.record.generation)
+        if name == row.name:
+            return row
+        with told():
+            self._engine.api.rename(row.container, name)
+        return row._replace(name=name)
+
+    def _write(self, row: Row, record: Record) -> Row:
+        """Make a later version of a record durable. Raises HodeiError(conflict) when somebody else was quicker."""
+        if record == row.record:
+            return row
+        revision, nonce = row.revision + 1, uuid.uuid4().hex
+        with told():
+            volume = self._engine.api.create_volume(
+                records.volume_name(row.container, revision),
+                labels=records.later_labels(record, row.container, revision, nonce),
+            )
+        if not records.is_mine(volume, nonce):
+            raise _changed(row)
+        if row.revision:
+            self._forget(row.container, row.revision)
+        return row._replace(record=record, revision=revision)
+
+    def _forget(self, container: str, revision: int) -> None:
+        with told():
+            try:
+                self._engine.api.remove_volume(records.volume_name(container, revision))
+            except self._not_found:
+                return
+
+    @property
+    def _not_found(self) -> type[Exception]:
+        from .sdk import import_sdk
+
+        missing: type[Exception] = import_sdk().errors.NotFound
+        return missing
+
+    # ---- verbs ---------------------------------------------------------------------------------------------------
+
+    def act(self, verb: Verb, target: Target, known: Mapping[tuple[Address, int], Row]) -> Outcome:
+        """Do a verb to one container."""
+        row = known.get((target.address, target.generation))
+        if row is None:
+            if verb in (Verb.STOP, Verb.DELETE, Verb.RELEASE):
+                return Outcome(target.address, target.generation)
+            raise _missing(target.address)
+        self._refuse_older(row, target.etag)
+        grace = target.lifecycle.grace
+        if verb is Verb.DELETE:
+            self._delete(row, grace)
+            return Outcome(target.address, target.generation)
+        if verb is Verb.RELEASE:
+            self._release(row)
+            return Outcome(target.address, target.generation)
+        status = self._status(row)
+        if verb in (Verb.PAUSE, Verb.RESUME) and status not in ("running", "paused"):
+            raise HodeiError(Kind.CONFLICT, f"container {row.name} does not run: it is {status}", hint="Start it first.")
+        row = self._write(row, replace(row.record, intent=_INTENTS.get(verb, "started")))
+        if verb is Verb.PAUSE:
+            self._pause(row)
+            return self._outcome(target, row)
+        if status == "paused":
+            with told():
+                self._engine.api.unpause(row.container)
+        if verb is Verb.STOP:
+            self._stop(row, grace)
+        if verb is Verb.RESTART:
+            self._stop(row, grace)
+        return self._outcome(target, row) if verb in (Verb.STOP, Verb.RESUME) else self._start(target, row)
+
+    def _status(self, row: Row) -> str:
+        seen = self._survey.inspect(row.container)
+        return str(seen["State"]["Status"]) if seen is not None else "gone"
+
+    def _pause(self, row: Row) -> None:
+        if self._status(row) != "paused":
+            with told():
+                self._engine.api.pause(row.container)
+
+    def _stop(self, row: Row, grace: float) -> None:
+        """Ask it to end, then kill it: never before its grace is over, which the Engine counts in whole seconds."""
+        with told():
+            self._engine.api.stop(row.container, timeout=math.ceil(grace))
+
+    def _delete(self, row: Row, grace: float) -> None:
+        status = self._status(row)
+        if status == "paused":
+            with told():
+                self._engine.api.unpause(row.container)
+        if status in ("running", "paused", "restarting"):
+            self._write(row, replace(row.record, intent="stopped"))
+            self._stop(row, grace)
+        deadline = time.monotonic() + _KILL
+        while self._status(row) != "gone":
+            try:
+                with told(row.name):
+                    self._engine.api.remove_container(row.container, v=True, force=True)
+            except HodeiError as error:
+                if error.kind not in (Kind.NOT_FOUND, Kind.CONFLICT) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_LONGEST_POLL)  # it is being removed
+        for revision in (row.revision, row.revision + 1):
+            self._forget(row.container, revision)
+
+    def _release(self, row: Row) -> None:
+        """A container without a name of ours belongs to nobody, whatever its labels say."""
+        with told():
+            self._engine.api.update_container(row.container, restart_policy={"Name": "no"})
+            self._engine.api.rename(row.container, f"released.{row.name}.{row.container[:12]}")
+
+    # ---- starting ------------------------------------------------------------------------------------------------
+
+    def _start(self, item: CreateRequest | Target, row: Row) -> Outcome:
+        """Start a container, and wait until it is well, has ended or its time is over."""
+        try:
+            with told():
+                self._engine.api.start(row.container)
+        except HodeiError as error:
+            there = self._seen(row)
+            if there is None:
+                raise
+            problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
+            return Outcome(item.address, item.generation, there, problem)
+        began, pause = time.monotonic(), _FIRST_POLL
+        while True:
+            seen = self._survey.inspect(row.container)
+            if seen is None:
+                raise _missing(item.address)
+            waited = time.monotonic() - began
+            if self._final(seen, row.record, waited):
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_POLL)
+        problem_ = self._problem(seen, row, str(item.address))
+        return Outcome(item.address, item.generation, observation(seen, row.record, row.revision), problem_)
+
+    def _final(self, container: Mapping[str, Any], record: Record, waited: float) -> bool:
+        state, _unused = worker_state(container, record)
+        if state is WorkerState.RUNNING and not container["Config"].get("Healthcheck"):
+            return waited >= self._settle
+        return state not in (WorkerState.STARTING, WorkerState.CREATING) or waited >= _patience(container)
+
+    def _problem(self, container: Mapping[str, Any], row: Row, where: str) -> HodeiError | None:
+        state, reason = worker_state(container, row.record)
+        if state in (WorkerState.RUNNING, WorkerState.COMPLETED, WorkerState.PAUSED):
+            return None
+        env = container["Config"].get("Env") or ()
+        if state in (WorkerState.DEGRADED, WorkerState.STARTING):
+            text = without_values(reason or "it is still starting", env)
+            return HodeiError(Kind.TIMEOUT, f"it did not get well: {text}", hint="See its log.", where=where)
+        if container["State"].get("Error"):
+            return engine_error(500, without_values(reason, env), where)
+        words = self._last_words(row)
+        text = without_values(f"{reason}; its last output: {words}" if words else reason, env)
+        return HodeiError(Kind.PROVIDER_SPECIFIC, text, hint="Correct the command.", where=where)
+
+    def _last_words(self, row: Row) -> str:
+        with told():
+            said: bytes = self._engine.api.logs(row.container, tail=20)
+        return said[-_LAST_WORDS:].decode(errors="replace").strip()
+
+    # ---- answers -------------------------------------------------------------------------------------------------
+
+    def _refuse_older(self, row: Row, etag: str) -> None:
+        if etag and etag != row.etag:
+            raise _changed(row)
+
+    def _seen(self, row: Row) -> Observation | None:
+        return self._survey.see(row)
+
+    def _outcome(self, item: CreateRequest | Target, row: Row) -> Outcome:
+        return Outcome(item.address, item.generation, self._seen(row))
+
+
+def _patience(container: Mapping[str, Any]) -> float:
+    """Return the seconds after which a start that is still not healthy counts as failed."""
+    check = container["Config"].get("Healthcheck") or {}
+    rounds = (check.get("Retries") or 3) + 1
+    seconds = (check.get("StartPeriod") or 0) + rounds * ((check.get("Interval") or 0) + (check.get("Timeout") or 0))
+    return min(_LONGEST_START, seconds / _NANO + 10.0)
+
+
+def _missing(address: Address) -> HodeiError:
+    return HodeiError(Kind.NOT_FOUND, "there is no such container", hint="Run converge.", where=str(address))
+
+
+def _changed(row: Row) -> HodeiError:
+    return HodeiError(
+        Kind.CONFLICT,
+        f"container {row.name} was changed by somebody else",
+        hint="Run converge again: it looks before it plans.",
+    )
+
+
+def _foreign(row: Row) -> HodeiError:
+    return HodeiError(
+        Kind.CONFLICT,
+        f"container {row.name} belongs to lineage {row.record.lineage}",
+        hint="Adopt that lineage by fleet_refresh, or remove it.",
+    )

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Docker provider can carry, and its own configuration keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...model.carry import Carry, Column, OnChange, Support
+
+_NATIVE = Carry(Support.NATIVE)
+_LIVE = Carry(Support.NATIVE, OnChange.UPDATE)
+
+
+def _none(note: str) -> Carry:
+    return Carry(Support.NONE, note=note)
+
+
+_LATER = "not in this version of the Docker provider"
+
+COLUMN: Column = {
+    "image": _NATIVE,
+    "program": _none("an image brings its program; give image and command"),
+    "command": _NATIVE,
+    "env": Carry(Support.NATIVE, note="whoever may use the Engine can read it"),
+    "env_from_host": Carry(Support.NATIVE, note="read when the container is made"),
+    "cwd": _NATIVE,
+    "user": _NATIVE,
+    "resources.cpu": _LIVE,
+    "resources.memory": Carry(Support.NATIVE, OnChange.UPDATE, "without swap beside it"),
+    "resources.pids": _LIVE,
+    "resources.storage": _none("only few storage drivers have it; limit a tmpfs volume by `size`"),
+    "resources.gpu": _none(_LATER),
+    "resources.ulimits": _NATIVE,
+    "ports": Carry(Support.NATIVE, note="published where `host` is given; 0 takes a free port"),
+    "volumes": _NATIVE,
+    "files": _none(f"{_LATER}; mount a directory of the host"),
+    "reload": _none(_LATER),
+    "labels": _NATIVE,
+    "health": Carry(
+        Support.NATIVE, note="the Engine runs it inside the container; http needs curl or wget there, tcp needs nc"
+    ),
+    "init": Carry(Support.NATIVE, note="the Engine's own docker-init"),
+    "restart": _LIVE,
+    "restart.backoff": Carry(
+        Support.IGNORED, OnChange.RECORD, "the Engine has pauses of its own: 100 ms, doubled up to 1 min"
+    ),
+    "network.type": _none(_LATER),
+    "network.isolation": _none(_LATER),
+    "network.allow": _none(_LATER),
+    "network.block": _none(_LATER),
+    "security.non_root": _none("an image may say another user than the document; give `user`"),
+    "security.read_only_root": _NATIVE,
+    "security.drop_capabilities": _NATIVE,
+    "security.add_capabilities": _NATIVE,
+    "security.seccomp": _none(_LATER),
+    "security.apparmor": _none(_LATER),
+    "security.selinux": _none(_LATER),
+    "security.no_new_privileges": _NATIVE,
+    "lifecycle.drain": _none(_LATER),
+    "log": _NATIVE,
+}
+
+#: JSON schema fragment: the keys of a provider of ``type: docker``, beside those that every provider has.
+DOCKER_CONFIG: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "url": {
+            "type": "string",
+            "format": "text",
+            "description": "Where the Engine is: `unix:///path`, `tcp://host:2376` or `ssh://user@host`. Left out: DOCKER_HOST, "
+            "the current context, `/var/run/docker.sock`.",
+        },
+        "socket": {"type": "string", "format": "text", "description": "The path of the Engine's socket on this machine."},
+        "context": {"type": "string", "format": "text", "description": "A context of the docker command."},
+        "tls": {
+            "type": "object",
+            "properties": {
+                "ca": {"type": "string", "format": "text", "description": "Whom to trust: a file of certificates."},
+                "cert": {"type": "string", "format": "text", "description": "Our own certificate."},
+                "key": {"type": "string", "format": "text", "description": "Its key."},
+                "verify": {"type": "boolean", "default": True, "description": "Whether the Engine's is verified."},
+            },
+            "additionalProperties": False,
+            "description": "TLS for `tcp://`.",
+        },
+        "pull": {
+            "type": "string",
+            "enum": ["missing", "always", "never"],
+            "default": "missing",
+            "description": "When an image is pulled before a container is made of it.",
+        },
+        "settle": {
+            "type": ["string", "number"],
+            "format": "duration",
+            "default": "250ms",
+            "description": "A worker without a health check counts as started once it has lived this long.",
+        },
+    },
+    "additionalProperties": False,
+}

@@ -1,0 +1,220 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Docker provider: workers as containers of an Engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...model.address import Address
+from ...model.errors import HodeiError, Kind, Problem
+from ...model.ports import (
+    Capacity,
+    CreateRequest,
+    ExecRequest,
+    ExecResult,
+    Fingerprint,
+    Limits,
+    Listing,
+    LogRequest,
+    LogResult,
+    Outcome,
+    Target,
+    Verb,
+)
+from ...model.records import Event
+from ...model.worker import Instance
+from .endpoint import resolve
+from .engine import Engine
+from .fields import COLUMN
+from .mapping import Settings
+from .survey import Row, Survey
+
+if TYPE_CHECKING:
+    import socket
+
+    from .containers import Containers
+
+Item = TypeVar("Item", CreateRequest, Target)
+Known = Mapping[tuple[Address, int], Row]
+_BULK = 100
+_PARALLEL = 4
+_AT_ONCE = 8
+_TIMEOUT = 60.0
+_DIAL = 10.0
+
+
+class DockerProvider:
+    """Serves one configured provider of one owner; see model/ports.py ``Provider``. Calls may come from several threads."""
+
+    def __init__(
+        self, name: str, config: Mapping[str, Any], owner: str, *, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._config = config
+        self._environ = os.environ if environ is None else environ
+        self._settings = Settings(name, owner)
+        self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
+        self._survey = Survey(self._engine, owner, name)
+
+    @cached_property
+    def _containers(self) -> Containers:
+        from .containers import Containers
+        from .images import Images
+
+        return Containers(
+            self._engine,
+            self._survey,
+            Images(self._engine, self._config.get("pull", "missing")),
+            self._settings,
+            self._environ,
+            float(self._config.get("settle", 0.25)),
+        )
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    def fingerprint(self) -> Fingerprint:
+        """Look at the Engine. Raises HodeiError when it cannot be reached."""
+        about = self._engine.about
+        return Fingerprint(
+            type="docker",
+            version=about["Version"],
+            column=COLUMN,
+            limits=Limits(bulk=_BULK, parallel=_PARALLEL),
+            survives="boot",
+        )
+
+    def validate(self, instances: Sequence[Instance]) -> list[Problem]:
+        """Say what a container lacks."""
+        return [
+            Problem(one.source, "a Docker worker needs an image", "give `image`")
+            for one in instances
+            if not one.spec.get("image")
+        ]
+
+    def list(self) -> Listing:
+        """See all containers of this provider."""
+        return self._survey.listing()
+
+    def attend(self) -> None:
+        """The Engine watches over its containers."""
+
+    def events(self, target: Target, limit: int) -> Sequence[Event]:
+        """Say what happened to a container, as far back as the Engine remembers."""
+        row = self._row(target)
+        return events(self._engine, row.container, str(target.address), limit)
+
+    def capacity(self) -> Capacity:
+        """Say what the Engine's machine has."""
+        info = self._engine.get("/info")
+        return Capacity(
+            cpu_total=info["NCPU"] * 1000,
+            memory_total=info["MemTotal"],
+            workers=sum(one.state.alive for one in self.list().observations),
+        )
+
+    # ---- changing ------------------------------------------------------------------------------------------------
+
+    def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
+        """Make containers, yielding each as soon as it is known to be well or not."""
+        return self._each(requests, self._containers.create)
+
+    def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
+        """Bring containers up to date that go on living."""
+        return self._each(requests, self._containers.update)
+
+    def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
+        """Do a verb to many containers at the same time."""
+        return self._each(targets, lambda target, known: self._containers.act(verb, target, known))
+
+    def _each(self, items: Sequence[Item], do: Callable[[Item, Known], Outcome]) -> Iterator[Outcome]:
+        """Do something to each, several at a time; a failure is the outcome of that one."""
+        from concurrent.futures import as_completed
+
+        known = self._survey.index()
+
+        def one(item: Item) -> Outcome:
+            try:
+                return do(item, known)
+            except HodeiError as error:
+                problem = HodeiError(
+                    error.kind, error.message, hint=error.hint, where=error.where or str(item.address)
+                )
+                return Outcome(item.address, item.generation, error=problem)
+
+        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(items)))) as pool:
+            for done in as_completed([pool.submit(one, item) for item in items]):
+                yield done.result()
+
+    # ---- inside a container --------------------------------------------------------------------------------------
+
+    def _row(self, target: Target) -> Row:
+        row = self._survey.index().get((target.address, target.generation))
+        if row is None:
+            raise HodeiError(
+                Kind.NOT_FOUND, "there is no such container", hint="Run converge.", where=str(target.address)
+            )
+        return row
+
+    def exec(self, request: ExecRequest) -> ExecResult:
+        """Run a command in a container."""
+        from .execution import execute, not_running
+
+        row = self._row(request.target)
+        seen = self._survey.inspect(row.container)
+        status = seen["State"]["Status"] if seen else "gone"
+        if status != "running":
+            raise not_running(str(request.target.address), status)
+        return execute(self._engine, row.container, request)
+
+    def logs(self, request: LogRequest) -> LogResult:
+        """Read a container's log, and go on reading for ``follow`` seconds."""
+        from .logs import Log, read
+
+        target = request.target
+
+        def successor() -> Log | None:
+            later = [
+                row
+                for (address, generation), row in self._survey.index().items()
+                if address == target.address and generation > target.generation
+            ]
+            return Log(self._engine, min(later, key=lambda row: row.record.generation).container) if later else None
+
+        log = Log(self._engine, self._row(target).container)
+        return read(log, successor, request.tail, request.since, request.follow, request.limit)
+
+    def forward(self, target: Target, port: str) -> socket.socket:
+        """Connect to a port of a container."""
+        from .forwarding import dial
+
+        row = self._row(target)
+        seen = self._survey.inspect(row.container)
+        if seen is None:
+            raise HodeiError(Kind.NOT_FOUND, "there is no such container", where=str(target.address))
+        return dial(self._engine.endpoint, seen, row.record, target, port, _DIAL)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._engine.close()
+
+
+def events(engine: Engine, container: str, address: str, limit: int) -> list[Event]:
+    """Read what the Engine remembers of a container."""
+    import time
+
+    from .sdk import told
+
+    with told():
+        found = engine.api.events(
+            since=0, until=int(time.time()) + 1, filters={"container": [container]}, decode=True
+        )
+        all_ = [one for one in found if not one["Action"].startswith("exec_")]
+    return [
+        Event(one["timeNano"] / 1e9, address, one["Action"], one["Actor"]["Attributes"].get("exitCode", ""))
+        for one in all_[-limit:]
+    ]

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what the Engine shows of a container to what the engine sees. Pure.
+
+The names are those of the API (ContainerInspect); the mapping of states stands in docs/providers/docker.md.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ...model.ports import Observation
+from ...model.states import Intent, WorkerState
+from ...model.worker import Drain
+from .mapping import without_values
+from .records import Record
+
+_NEVER = "0001-01-01T00:00:00Z"
+_FRACTION = re.compile(r"\.(\d+)")
+#: Our field of what an Engine may change while a container lives.
+_FIELDS = {
+    "Memory": "resources.memory",
+    "NanoCpus": "resources.cpu",
+    "PidsLimit": "resources.pids",
+    "RestartPolicy": "restart",
+}
+
+
+def observation(container: Mapping[str, Any], record: Record, revision: int) -> Observation:
+    """Return one container as the port shows it."""
+    state = container["State"]
+    seen, reason = worker_state(container, record)
+    ended = seen in (WorkerState.STOPPED, WorkerState.COMPLETED, WorkerState.FAILED, WorkerState.RECOVERING)
+    began = seconds(state["StartedAt"])
+    return Observation(
+        address=record.address,
+        generation=record.generation,
+        lineage=record.lineage,
+        state=seen,
+        external_id=container["Id"],
+        spec_digest=record.digest,
+        etag=f"{container['Id'][:12]}.{revision}",
+        operation=record.operation,
+        key_id=record.key_id,
+        intent=Intent(record.intent),
+        protected=record.protected,
+        reason=without_values(reason, container["Config"].get("Env") or ()),
+        exit_code=state["ExitCode"] if ended and began is not None else None,
+        restarts=container.get("RestartCount", 0),
+        created_at=seconds(container["Created"]),
+        started_at=began,
+        ports=bound_ports(container, record) if seen.alive else {},
+        drift=drift(container["HostConfig"], record.wanted),
+        details={"container": container["Id"][:12], "image": container["Image"]},
+        drain=Drain.read(record.drain) if record.drain else None,
+    )
+
+
+def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerState, str]:
+    """Return the unified state, and what is to be said of it."""
+    state = container["State"]
+    status = state["Status"]
+    if status == "paused":
+        return WorkerState.PAUSED, ""
+    if status == "running":
+        return _running(state.get("Health") or {})
+    if status == "restarting":
+        return WorkerState.RECOVERING, ending(container, record)
+    if status == "removing":
+        return WorkerState.STOPPING, ""
+    if record.intent == "stopped":
+        return WorkerState.STOPPED, ""
+    if status == "created":
+        return (WorkerState.FAILED, state["Error"]) if state.get("Error") else (WorkerState.CREATING, "")
+    if state["ExitCode"] == 0 and not state.get("OOMKilled") and status != "dead":
+        return WorkerState.COMPLETED, ""
+    return WorkerState.FAILED, ending(container, record)
+
+
+def _running(health: Mapping[str, Any]) -> tuple[WorkerState, str]:
+    status = health.get("Status", "none")
+    if status == "starting":
+        return WorkerState.STARTING, ""
+    if status != "unhealthy":
+        return WorkerState.RUNNING, ""
+    last = (health.get("Log") or [{}])[-1]
+    said = str(last.get("Output", "")).strip()
+    text = f"its check ended with {last.get('ExitCode')} and failed {health.get('FailingStreak')} times in a row"
+    return WorkerState.DEGRADED, f"{text}: {said[-300:]}" if said else text
+
+
+def ending(container: Mapping[str, Any], record: Record) -> str:
+    """Say how the last run ended."""
+    state = container["State"]
+    if state.get("OOMKilled"):
+        limit = record.wanted.get("Memory")
+        return f"memory limit of {limit / 1048576:g} MiB exceeded" if limit else "memory limit exceeded"
+    if state.get("Error"):
+        return str(state["Error"])
+    code = int(state["ExitCode"])
+    names = {one.value: one.name for one in signal.Signals}
+    text = f"killed by {names[code - 128]}" if code - 128 in names else f"exited with code {code}"
+    tries = record.wanted.get("RestartPolicy", {}).get("MaximumRetryCount", 0)
+    if tries and container.get("RestartCount", 0) >= tries and state["Status"] == "exited":
+        return f"{text}; given up after {tries} restart{'s' if tries > 1 else ''}"
+    return text
+
+
+def bound_ports(container: Mapping[str, Any], record: Record) -> dict[str, int]:
+    """Return by name where each port is reached: the host's port where it is published, else the container's own."""
+    published = (container.get("NetworkSettings") or {}).get("Ports") or {}
+    found = {}
+    for name, port in record.ports.items():
+        bindings = published.get(port) or []
+        found[name] = int(bindings[0]["HostPort"] if bindings else port.partition("/")[0])
+    return found
+
+
+def drift(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, by field, what somebody has changed by other means."""
+    found: dict[str, Any] = {}
+    for name, field in _FIELDS.items():
+        if name in wanted and _plain(host.get(name)) != _plain(wanted[name]):
+            found[field] = _in_our_words(name, host.get(name))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """None, 0 and -1 all mean that there is no limit."""
+    if isinstance(value, Mapping):
+        return (value.get("Name") or "no", value.get("MaximumRetryCount") or 0)
+    return None if value in (None, 0, -1) else value
+
+
+def _in_our_words(name: str, value: Any) -> Any:
+    if name == "RestartPolicy":
+        return value["Name"]
+    return value // 1_000_000 if name == "NanoCpus" and value else value
+
+
+def seconds(text: str) -> float | None:
+    """Read a time of the API, which has up to nanoseconds; None for never."""
+    if not text or text == _NEVER:
+        return None
+    fraction = _FRACTION.search(text)
+    whole = _FRACTION.sub("", text).replace("Z", "+00:00")
+    return datetime.fromisoformat(whole).astimezone(timezone.utc).timestamp() + (
+        float(f"0.{fraction[1]}") if fraction else 0.0
+    )
