@@ -140,6 +140,11 @@ options:
       - "C(start_period) (a duration such as 30s, 5m or 1h30m): Time after the start in which failures do not count. Default:
         C(0s)."
     type: raw
+  init:
+    description:
+      - "Start a small init process first, which passes signals on to the worker and collects what its children leave. Without
+        one, a program that does not handle SIGTERM is stopped only by the kill after its grace. Default: C(false)."
+    type: raw
   reload:
     description:
       - "How the worker is told that its files have changed; exactly one of C(signal) and C(command). Left out: it is

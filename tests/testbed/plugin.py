@@ -40,6 +40,16 @@ def testbed() -> Iterator[Testbed]:
         bed.close()
 
 
+@pytest.fixture(scope="session")
+def shared_testbed() -> Iterator[Testbed]:
+    """Resources that take long to start, for all tests of a process."""
+    bed = PytestBed(os.environ)
+    try:
+        yield bed
+    finally:
+        bed.close()
+
+
 def skips(reports: Sequence[Any]) -> dict[str, list[str]]:
     """Return the reasons among skipped reports that are ours, each with the tests that it concerns."""
     found: dict[str, list[str]] = {}

@@ -193,8 +193,10 @@ class ProcessRig:
 class DockerRig:
     """Containers of an Engine, made of an image that has a shell and Python."""
 
-    def __init__(self, place: Path) -> None:
-        self._url = os.environ["HODEI_TEST_DOCKER"]
+    server = "docker"
+
+    def __init__(self, place: Path, engine: Any) -> None:
+        self._url, self._image = engine.url, engine.image
         self._opened: list[DockerProvider] = []
         self.without = {"healing": "the Engine restarts what has ended, not what is unhealthy", "ttl": "nobody keeps time"}
 
@@ -206,17 +208,17 @@ class DockerRig:
 
     def shell(self, script: str) -> dict[str, Any]:
         """Run a script by /bin/sh."""
-        return {"image": "hodei/test:1", "command": ["/bin/sh", "-c", script], "init": True}
+        return {"image": self._image, "command": ["/bin/sh", "-c", script], "init": True}
 
     def echo(self) -> dict[str, Any]:
         """Run a server of the standard library."""
         command = ["python3", "-c", ECHO, "$(HODEI_PORT_ECHO)"]
         health = {"tcp": {"port": "echo"}, "interval": 0.1}
-        return {"image": "hodei/test:1", "command": command, "ports": [{"name": "echo"}], "health": health, "init": True}
+        return {"image": self._image, "command": command, "ports": [{"name": "echo"}], "health": health, "init": True}
 
     def impossible(self) -> dict[str, Any]:
         """Run a program that nobody has."""
-        return {"image": "hodei/test:1", "command": ["/nowhere/to-be-found"]}
+        return {"image": self._image, "command": ["/nowhere/to-be-found"]}
 
     def objects(self) -> int:
         """Count running containers, and the commands beside them."""
