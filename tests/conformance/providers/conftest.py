@@ -27,7 +27,7 @@ for _parent in Path(__file__).parents:  # an installed collection; in a checkout
 
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig, Fleet, ProcessRig, Rig
 
-RIGS: dict[str, Callable[..., Rig]] = {
+RIGS: dict[str, Callable[..., Any]] = {
     "docker": DockerRig,
     "process": ProcessRig,
 }

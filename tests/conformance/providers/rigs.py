@@ -198,7 +198,10 @@ class DockerRig:
     def __init__(self, place: Path, engine: Any) -> None:
         self._url, self._image = engine.url, engine.image
         self._opened: list[DockerProvider] = []
-        self.without = {"healing": "the Engine restarts what has ended, not what is unhealthy", "ttl": "nobody keeps time"}
+        self.without = {
+            "healing": "the Engine restarts what has ended, not what is unhealthy",
+            "ttl": "nobody keeps time",
+        }
 
     def open(self, settle: float = 0.1) -> DockerProvider:
         """Return a provider."""
@@ -225,7 +228,9 @@ class DockerRig:
         containers = self._ids()
         count = "{{if .ExecIDs}}{{len .ExecIDs}}{{else}}0{{end}}"
         command = ["docker", "-H", self._url, "inspect", "-f", count, *containers]
-        beside = subprocess.run(command, check=False, capture_output=True, text=True).stdout.split() if containers else []
+        beside = (
+            subprocess.run(command, check=False, capture_output=True, text=True).stdout.split() if containers else []
+        )
         return len(containers) + sum(map(int, beside))
 
     def _ids(self, *options: str) -> list[str]:

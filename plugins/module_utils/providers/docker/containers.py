@@ -118,7 +118,9 @@ class Containers:
     def _refuse_another(self, row: Row, request: CreateRequest) -> None:
         record = row.record
         if record.address != request.address:
-            raise HodeiError(Kind.CONFLICT, f"container {row.name} is {record.address} by now", hint="Run converge again.")
+            raise HodeiError(
+                Kind.CONFLICT, f"container {row.name} is {record.address} by now", hint="Run converge again."
+            )
         if record.lineage != request.labels.lineage:
             raise _foreign(row)
         if record.digest != request.digest:
@@ -138,7 +140,9 @@ class Containers:
             if origin is None and done is not None:
                 return self._outcome(request, self._named(done))
             if done is not None:
-                raise HodeiError(Kind.CONFLICT, f"there is a container of {request.address} already", hint="Look at both.")
+                raise HodeiError(
+                    Kind.CONFLICT, f"there is a container of {request.address} already", hint="Look at both."
+                )
         row = origin or done
         if row is None:
             raise _missing(request.address)
@@ -222,7 +226,9 @@ class Containers:
             return Outcome(target.address, target.generation)
         status = self._status(row)
         if verb in (Verb.PAUSE, Verb.RESUME) and status not in ("running", "paused"):
-            raise HodeiError(Kind.CONFLICT, f"container {row.name} does not run: it is {status}", hint="Start it first.")
+            raise HodeiError(
+                Kind.CONFLICT, f"container {row.name} does not run: it is {status}", hint="Start it first."
+            )
         row = self._write(row, replace(row.record, intent=_INTENTS.get(verb, "started")))
         if verb is Verb.PAUSE:
             self._pause(row)

@@ -73,8 +73,9 @@ def _checked(url: str, origin: str) -> str:
 def _tls_of(environ: Mapping[str, str]) -> Tls | None:
     if not environ.get("DOCKER_TLS_VERIFY"):
         return None
-    folder = environ.get("DOCKER_CERT_PATH") or os.path.join(_folder(environ))
-    return Tls(*(os.path.join(folder, name) for name in ("ca.pem", "cert.pem", "key.pem")))
+    folder = environ.get("DOCKER_CERT_PATH") or _folder(environ)
+    ca, cert, key = (os.path.join(folder, name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    return Tls(ca, cert, key)
 
 
 def _folder(environ: Mapping[str, str]) -> str:
@@ -108,5 +109,6 @@ def _context(name: str, environ: Mapping[str, str]) -> Endpoint:
             Kind.CONFIGURATION, f"there is no Docker context '{name}'", hint="`docker context ls` names all."
         )
     config = found.TLSConfig
-    tls = Tls(config.ca_cert or "", *(config.cert or ("", "")), verify=config.verify is not False) if config else None
+    cert, key = (config.cert if config else None) or ("", "")
+    tls = Tls(config.ca_cert or "", cert, key, config.verify is not False) if config else None
     return Endpoint(_checked(found.Host, f"context {name}"), tls, f"context {name}")

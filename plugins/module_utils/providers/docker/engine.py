@@ -131,7 +131,9 @@ class Engine:
                 Kind.TIMEOUT, f"{place} did not answer in {self.timeout:g} s", hint="Is it overloaded or paused?"
             )
         if isinstance(error, ssl.SSLError):
-            return HodeiError(Kind.AUTHENTICATION, f"{place} and we do not trust each other: {error}", hint="See `tls`.")
+            return HodeiError(
+                Kind.AUTHENTICATION, f"{place} and we do not trust each other: {error}", hint="See `tls`."
+            )
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         hint = "Is it running? Name another by `url`, `socket`, `context` or DOCKER_HOST."
         return HodeiError(

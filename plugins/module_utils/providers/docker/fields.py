@@ -72,7 +72,11 @@ DOCKER_CONFIG: dict[str, Any] = {
             "description": "Where the Engine is: `unix:///path`, `tcp://host:2376` or `ssh://user@host`. Left out: DOCKER_HOST, "
             "the current context, `/var/run/docker.sock`.",
         },
-        "socket": {"type": "string", "format": "text", "description": "The path of the Engine's socket on this machine."},
+        "socket": {
+            "type": "string",
+            "format": "text",
+            "description": "The path of the Engine's socket on this machine.",
+        },
         "context": {"type": "string", "format": "text", "description": "A context of the docker command."},
         "tls": {
             "type": "object",

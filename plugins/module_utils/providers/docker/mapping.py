@@ -170,14 +170,16 @@ def _http_test(http: Mapping[str, Any], ports: Mapping[str, str], timeout: float
     accept = "|".join(map(str, [wanted] if isinstance(wanted, int) else wanted)) if wanted else "2??|3??"
     return (
         f"if command -v curl >/dev/null; then s=$(curl -s -o /dev/null -m {seconds}{insecure} -w '%{{http_code}}' {url}); "
-        f"else s=$(wget -S -q -O /dev/null -T {seconds}{unchecked} {url} 2>&1 | sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1); fi; "
+        f"else s=$(wget -S -q -O /dev/null -T {seconds}{unchecked} {url} 2>&1 "
+        "| sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1); fi; "
         f'case "$s" in {accept}) ;; *) echo "it answers with status ${{s:-none}}"; exit 1;; esac'
     )
 
 
 def _tcp_test(port: str, seconds: int) -> str:
     """Connect by whichever nc the image has: that of busybox knows no -z."""
-    return f"if nc -h 2>&1 | grep -q -e -z; then nc -z -w {seconds} 127.0.0.1 {port}; else nc -w {seconds} 127.0.0.1 {port} </dev/null >/dev/null; fi"
+    there = f"-w {seconds} 127.0.0.1 {port}"
+    return f"if nc -h 2>&1 | grep -q -e -z; then nc -z {there}; else nc {there} </dev/null >/dev/null; fi"
 
 
 def _number(port: int | str, ports: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ from ...model.errors import HodeiError, Kind, Problem
 from ...model.ports import (
     Capacity,
     CreateRequest,
+    DrainRequest,
     ExecRequest,
     ExecResult,
     Fingerprint,
@@ -23,6 +24,7 @@ from ...model.ports import (
     Listing,
     LogRequest,
     LogResult,
+    News,
     Outcome,
     Target,
     Verb,
@@ -100,6 +102,14 @@ class DockerProvider:
         """See all containers of this provider."""
         return self._survey.listing()
 
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        """Not yet."""
+        raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot watch yet")
+
+    def drain(self, requests: Sequence[DrainRequest]) -> Iterator[Outcome]:
+        """Not yet."""
+        raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot drain yet")
+
     def attend(self) -> None:
         """The Engine watches over its containers."""
 
@@ -141,9 +151,7 @@ class DockerProvider:
             try:
                 return do(item, known)
             except HodeiError as error:
-                problem = HodeiError(
-                    error.kind, error.message, hint=error.hint, where=error.where or str(item.address)
-                )
+                problem = HodeiError(error.kind, error.message, hint=error.hint, where=error.where or str(item.address))
                 return Outcome(item.address, item.generation, error=problem)
 
         with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(items)))) as pool:
@@ -210,9 +218,7 @@ def events(engine: Engine, container: str, address: str, limit: int) -> list[Eve
     from .sdk import told
 
     with told():
-        found = engine.api.events(
-            since=0, until=int(time.time()) + 1, filters={"container": [container]}, decode=True
-        )
+        found = engine.api.events(since=0, until=int(time.time()) + 1, filters={"container": [container]}, decode=True)
         all_ = [one for one in found if not one["Action"].startswith("exec_")]
     return [
         Event(one["timeNano"] / 1e9, address, one["Action"], one["Actor"]["Attributes"].get("exitCode", ""))

@@ -36,7 +36,11 @@ _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
         "Correct the path, or choose an image that has the program.",
     ),
     (re.compile(r"permission denied: unknown"), Kind.AUTHORIZATION, "Is it executable, and for this user?"),
-    (re.compile(r"no space left on device"), Kind.RESOURCE_EXHAUSTED, "Make room on the Engine's disk: `docker system df`."),
+    (
+        re.compile(r"no space left on device"),
+        Kind.RESOURCE_EXHAUSTED,
+        "Make room on the Engine's disk: `docker system df`.",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ...model.ports import Observation
@@ -149,6 +149,4 @@ def seconds(text: str) -> float | None:
         return None
     fraction = _FRACTION.search(text)
     whole = _FRACTION.sub("", text).replace("Z", "+00:00")
-    return datetime.fromisoformat(whole).astimezone(timezone.utc).timestamp() + (
-        float(f"0.{fraction[1]}") if fraction else 0.0
-    )
+    return datetime.fromisoformat(whole).astimezone(UTC).timestamp() + (float(f"0.{fraction[1]}") if fraction else 0.0)
