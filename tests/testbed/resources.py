@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable, resource
+from ansible_collections.hodei.workers.tests.testbed.dockerd import DockerEngine, serve_docker
 from ansible_collections.hodei.workers.tests.testbed.find import program
+from ansible_collections.hodei.workers.tests.testbed.image import python_image
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 SMALL_DISK = 2 * 1024 * 1024
@@ -183,13 +185,6 @@ def _serve_ssh(server: str, place: Path) -> Iterator[SshHost]:
         process.wait(10)
 
 
-class DockerEngine(NamedTuple):
-    """Where an Engine answers, and an image on it that has a shell and Python, and no need of the network."""
-
-    url: str
-    image: str
-
-
 @resource
 def docker(testbed: Testbed) -> Iterator[DockerEngine]:
     """A Docker Engine: HODEI_TEST_DOCKER=unix:///path (which has the image ``hodei/test:1``), else one of our own."""
@@ -202,94 +197,7 @@ def docker(testbed: Testbed) -> Iterator[DockerEngine]:
         raise Unavailable("only root can start a Docker Engine", possible=False)
     server = program("dockerd", apt="docker.io", cache=testbed.cache)
     busybox = program("busybox", apt="busybox-static", cache=testbed.cache)
-    folder = Path(tempfile.mkdtemp(prefix="hodei-docker-"))
-    try:
-        yield from _serve_docker(server, busybox, folder, image)
-    finally:
-        shutil.rmtree(folder)
-
-
-def _serve_docker(server: str, busybox: str, place: Path, image: str) -> Iterator[DockerEngine]:
-    """Run an Engine with its own socket, data and bridge; the firewall of this machine is none of its business."""
-    url = f"unix://{place}/docker.sock"
-    options = [
-        f"--host={url}",
-        f"--data-root={place}/data",
-        f"--exec-root={place}/exec",
-        f"--pidfile={place}/pid",
-        "--bip=172.31.77.1/24",
-        "--iptables=false",
-        "--ip6tables=false",
-        "--ip-masq=false",
-    ]
-    with open(place / "log", "wb") as log:
-        process = subprocess.Popen([server, *options], stdout=log, stderr=log)
-
-    def docker(*words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(["docker", f"--host={url}", *words], capture_output=True, check=False, **more)
-
-    try:
-        wait_for(lambda: process.poll() is not None or docker("version").returncode == 0, "the Docker Engine to answer")
-        if process.poll() is not None:
-            last = (place / "log").read_text().strip().splitlines()[-1]
-            raise Unavailable(f"the Docker Engine does not start: {last}", possible=False)
-        made = docker("import", "-", image, input=python_image(busybox))
-        if made.returncode:
-            raise Unavailable(f"the Docker Engine takes no image: {made.stderr.decode()}", possible=True)
-        yield DockerEngine(url, image)
-    finally:
-        if process.poll() is None:
-            for container in docker("ps", "--all", "--quiet").stdout.decode().split():
-                docker("rm", "--force", "--volumes", container)
-            process.terminate()
-            process.wait(60)
-
-
-def python_image(busybox: str) -> bytes:
-    """Make the file system of an image of what this machine has: a busybox, this Python, and the libraries that it needs."""
-    import io
-    import sysconfig
-    import tarfile
-
-    base = Path(sys.base_prefix)
-    library = Path(sysconfig.get_path("stdlib", vars={"installed_base": str(base)}))
-    interpreter = Path(os.path.realpath(sys.executable))
-    extensions = [*library.glob("lib-dynload/*.so"), *base.glob("lib/libpython3*.so*")]
-    needed = {interpreter, *extensions}
-    listed = subprocess.run(["ldd", *map(str, needed)], capture_output=True, text=True, check=False).stdout
-    shared = {word for word in listed.split() if word.startswith("/") and not word.endswith(":")}
-    unwanted = {"test", "site-packages", "__pycache__", "idlelib", "tkinter", "ensurepip", "lib2to3"}
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
-
-        def link(name: str, to: str) -> None:
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.linkname = tarfile.SYMTYPE, to
-            tar.addfile(entry)
-
-        tar.add(os.path.realpath(busybox), "bin/busybox")
-        applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-        for applet in applets:
-            if applet != "busybox":
-                link(f"bin/{applet}", "busybox")
-        link("bin/python3", str(interpreter))
-        tar.add(interpreter, str(interpreter))
-        tar.add(
-            library,
-            str(library),
-            filter=lambda one: None if unwanted & {*Path(one.name).parts} or "config-" in one.name else one,
-        )
-        for path in sorted(shared):
-            tar.add(os.path.realpath(path), path)
-        for name in ("tmp", "root"):
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
-            tar.addfile(entry)
-        passwd = tarfile.TarInfo("etc/passwd")
-        text = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
-        passwd.size = len(text)
-        tar.addfile(passwd, io.BytesIO(text))
-    return made.getvalue()
+    yield from serve_docker(server, python_image(busybox, testbed.cache), image)
 
 
 def free_port() -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -196,7 +195,9 @@ class DockerRig:
     server = "docker"
 
     def __init__(self, place: Path, engine: Any) -> None:
-        self._url, self._image = engine.url, engine.image
+        self._engine, self._image = engine, engine.image
+        self._api = engine.api
+        self._ours = {"label": f"hodei.owner={OWNER}"}
         self._opened: list[DockerProvider] = []
         self.without = {
             "healing": "the Engine restarts what has ended, not what is unhealthy",
@@ -205,7 +206,7 @@ class DockerRig:
 
     def open(self, settle: float = 0.1) -> DockerProvider:
         """Return a provider."""
-        provider = DockerProvider("local", {"url": self._url, "pull": "never", "settle": settle}, OWNER)
+        provider = DockerProvider("local", {"url": self._engine.url, "pull": "never", "settle": settle}, OWNER)
         self._opened.append(provider)
         return provider
 
@@ -225,17 +226,9 @@ class DockerRig:
 
     def objects(self) -> int:
         """Count running containers, and the commands beside them."""
-        containers = self._ids()
-        count = "{{if .ExecIDs}}{{len .ExecIDs}}{{else}}0{{end}}"
-        command = ["docker", "-H", self._url, "inspect", "-f", count, *containers]
-        beside = (
-            subprocess.run(command, check=False, capture_output=True, text=True).stdout.split() if containers else []
-        )
-        return len(containers) + sum(map(int, beside))
-
-    def _ids(self, *options: str) -> list[str]:
-        command = ["docker", "-H", self._url, "ps", "-q", "--filter", f"label=hodei.owner={OWNER}", *options]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        containers = self._api.containers(filters=self._ours)
+        seen = [self._api.inspect_container(one["Id"]) for one in containers]
+        return len(seen) + sum(len(one["ExecIDs"] or ()) for one in seen)
 
     def handles(self) -> int:
         """Count our descriptors."""
@@ -243,18 +236,14 @@ class DockerRig:
 
     def lose(self, worker: Observation) -> None:
         """Kill the main process, as its own machine would."""
-        command = ["docker", "-H", self._url, "inspect", "-f", "{{.State.Pid}}", worker.external_id]
-        os.kill(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout), signal.SIGKILL)
+        self._engine.kill(self._api.inspect_container(worker.external_id)["State"]["Pid"])
 
     def close(self) -> None:
         """Remove all containers of ours, and the volumes of their records."""
-        containers = self._ids("-a")
-        if containers:
-            subprocess.run(["docker", "-H", self._url, "rm", "-fv", *containers], check=True, capture_output=True)
-        command = ["docker", "-H", self._url, "volume", "ls", "-q", "--filter", f"label=hodei.owner={OWNER}"]
-        volumes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        if volumes:
-            subprocess.run(["docker", "-H", self._url, "volume", "rm", *volumes], check=True, capture_output=True)
+        for container in self._api.containers(all=True, filters=self._ours):
+            self._api.remove_container(container["Id"], v=True, force=True)
+        for volume in self._api.volumes(filters=self._ours)["Volumes"] or ():
+            self._api.remove_volume(volume["Name"])
         for provider in self._opened:
             provider.close()
 

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Docker Engine that disturbs nobody and leaves nothing, however its user ends.
+
+It runs below a first process of its own PID and mount namespace, which lives as long as a pipe from its user is open. When
+that ends, the kernel ends all that is there, the containers too, and their mounts are gone. Its network is that of whoever
+starts it (network.py). What stays after a SIGKILL is a directory, which the next Engine removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hodei.workers.tests.testbed.bed import Unavailable
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
+
+_PREFIX = "hodei-dockerd-"
+_CGROUPS = Path("/sys/fs/cgroup")
+#: The API of Engine 20.10, so that any Engine will do.
+_API = "1.41"
+#: The first process: its children need nobody to wait for them, and it ends with its standard input.
+_FIRST = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print(flush=True); sys.stdin.read()"
+
+
+class DockerEngine:
+    """Where an Engine answers, and an image on it that has a shell and Python, and no need of the network."""
+
+    def __init__(self, url: str, image: str) -> None:
+        self.url = url
+        self.image = image
+
+    @cached_property
+    def api(self) -> Any:
+        """The SDK's client: other eyes than the provider's, and the same ones whichever docker command is installed."""
+        import docker
+
+        return docker.APIClient(base_url=self.url, version=_API)
+
+    def kill(self, pid: int) -> None:
+        """Kill a process of a container by the pid that the Engine knows it by."""
+        os.kill(pid, signal.SIGKILL)
+
+
+class OwnEngine(DockerEngine):
+    """An Engine of ours, which can be stopped, killed, paused and started again; ``place`` has its socket, data and log."""
+
+    def __init__(self, server: str, place: Path, image: str) -> None:
+        super().__init__(f"unix://{place}/docker.sock", image)
+        self._server = server
+        self._place = place
+        self._first: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The Engine's pid."""
+        return _child(self._process)
+
+    def start(self) -> None:
+        """Start it, again if need be. Raises Unavailable with its last words."""
+        options = [
+            f"--host={self.url}",
+            f"--data-root={self._place}/data",
+            f"--exec-root={self._place}/exec",
+            f"--pidfile={self._place}/pid",
+            f"--cgroup-parent=/{self._place.name}",
+        ]
+        (self._place / "pid").unlink(missing_ok=True)  # of one that was killed
+        with open(self._place / "log", "ab") as log:
+            self._process = subprocess.Popen([*self._inside(), self._server, *options], stdout=log, stderr=log)
+        wait_for(lambda: self._process is None or self._process.poll() is not None or self.answers(), "an Engine")
+        if self._process.poll() is not None:
+            last = (self._place / "log").read_text().strip().splitlines()[-1]
+            raise Unavailable(f"the Docker Engine does not start: {last}", possible=True)
+
+    def answers(self) -> bool:
+        """Whether it does."""
+        try:
+            return bool(self.api.ping())
+        except OSError:
+            return False
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it, as its machine's service manager does, or by another signal; it can be started again."""
+        if self._process is not None:
+            os.kill(self.pid, number)
+            self._process.wait(60)
+
+    def kill(self, pid: int) -> None:
+        """Kill a process of a container by the pid that the Engine knows it by."""
+        subprocess.run([*self._inside(), "kill", "-KILL", str(pid)], check=True)
+
+    def close(self) -> None:
+        """End all that is there."""
+        self.api.close()
+        if self._first is not None and self._first.stdin is not None:
+            self._first.stdin.close()
+            self._first.wait(60)
+        if self._process is not None:
+            self._process.wait(60)
+
+    def _inside(self) -> list[str]:
+        if self._first is None:
+            command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "slave"]
+            command += [sys.executable, "-I", "-S", "-c", _FIRST]
+            self._first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if not self._first.stdout or not self._first.stdout.readline():
+                raise Unavailable("this container may not make namespaces", possible=True)
+        return ["nsenter", f"--target={_child(self._first)}", "--mount", "--pid", "--"]
+
+
+def serve_docker(server: str, image: Path, name: str) -> Iterator[OwnEngine]:
+    """Run an Engine that has an image, made from a tar."""
+    with open(image.with_name("docker.lock"), "w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            _remove(left)
+        place = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        held = _lock(place)
+    engine = OwnEngine(server, place, name)
+    try:
+        engine.start()
+        engine.api.import_image_from_file(str(image), *name.split(":"))
+        yield engine
+    finally:
+        engine.close()
+        os.close(held)
+        _remove(place)
+
+
+def _lock(place: Path) -> int:
+    """Mark a directory as somebody's, until the descriptor is closed or its process ends."""
+    held = os.open(place / "lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise
+    return held
+
+
+def _remove(place: Path) -> None:
+    """Remove what an Engine has left that nobody has any more."""
+    try:
+        os.close(_lock(place))
+    except OSError:
+        return
+    shutil.rmtree(place, ignore_errors=True)  # what a dying Engine holds is for the next time
+    for root in (_CGROUPS, *_CGROUPS.glob("*")):
+        for folder, _unused, _unused_too in os.walk(root / place.name, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+
+def _child(process: subprocess.Popen[bytes] | None) -> int:
+    """Return the pid of what a command runs that only changes the namespace."""
+    if process is None:
+        return 0
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return int(wait_for(lambda: children.read_text().split(), "a process in a namespace")[0])
