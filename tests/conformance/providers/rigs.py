@@ -50,6 +50,8 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 200
 Server(("0.0.0.0", int(sys.argv[1])), Echo).serve_forever()
 """
+#: On a busy machine a Python takes longer to start than three probes: until it listens, a failure says nothing.
+ECHO_HEALTH = {"tcp": {"port": "echo"}, "interval": 0.1, "start_period": 30.0}
 
 
 class Rig(Protocol):
@@ -122,7 +124,7 @@ class ProcessRig:
     def echo(self) -> dict[str, Any]:
         """Run a server of the standard library."""
         command = [sys.executable, "-c", ECHO, "$(HODEI_PORT_ECHO)"]
-        return {"command": command, "ports": [{"name": "echo"}], "health": {"tcp": {"port": "echo"}, "interval": 0.1}}
+        return {"command": command, "ports": [{"name": "echo"}], "health": ECHO_HEALTH}
 
     def impossible(self) -> dict[str, Any]:
         """Run a program that nobody has."""
@@ -217,8 +219,8 @@ class DockerRig:
     def echo(self) -> dict[str, Any]:
         """Run a server of the standard library."""
         command = ["python3", "-c", ECHO, "$(HODEI_PORT_ECHO)"]
-        health = {"tcp": {"port": "echo"}, "interval": 0.1}
-        return {"image": self._image, "command": command, "ports": [{"name": "echo"}], "health": health, "init": True}
+        more = {"ports": [{"name": "echo"}], "health": ECHO_HEALTH, "init": True}
+        return {"image": self._image, "command": command, **more}
 
     def impossible(self) -> dict[str, Any]:
         """Run a program that nobody has."""

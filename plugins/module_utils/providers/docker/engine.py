@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looking at an Engine: plain HTTP on connections that are kept, because importing the SDK takes longer than a whole look.
 
-docs/decisions/ has the figures. Where an Engine is reached over ssh, the SDK looks too.
+docs/decisions/ has the figures.
 """
 
 from __future__ import annotations
@@ -12,31 +12,70 @@ import http.client
 import json
 import socket
 import ssl
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from ...model.errors import HodeiError, Kind
 from . import sdk
 from .endpoint import DEFAULT_URL, Endpoint
+from .transport import Line, connect
 
 #: The oldest API that has all that we use (Engine 20.10), and the newest that was tried.
 OLDEST, NEWEST = (1, 41), (1, 47)
+_CHUNK = 1 << 18
 Query = dict[str, Any]
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over the socket of an Engine on this machine."""
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a line of ours."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
-        self._path = path
+        self._endpoint = endpoint
+        self.line: Line | None = None
 
     def connect(self) -> None:
-        """Connect to the path."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        """Connect to the Engine."""
+        self.line = connect(self._endpoint, self.timeout or 0.0)
+        self.sock = self.line.sock
+
+    def close(self) -> None:
+        """Hang up."""
+        super().close()
+        if self.line is not None:
+            self.line.close()
+
+    def why(self, error: Exception) -> Exception:
+        """Return what is behind an error."""
+        unclear = isinstance(error, (http.client.HTTPException, ConnectionError)) and self.line is not None
+        return (self.line.why() if unclear and self.line else None) or error
+
+
+class Stream:
+    """What an Engine goes on sending; after ``upgrade`` also what it takes. ``sock`` is a plain socket."""
+
+    def __init__(self, connection: _Connection, answer: http.client.HTTPResponse) -> None:
+        self._connection, self._answer = connection, answer
+        self.sock: socket.socket = connection.sock
+
+    def read(self, timeout: float) -> bytes:
+        """Return what comes next, empty at the end. Raises TimeoutError, after which there is no more to be had, and OSError."""
+        self.sock.settimeout(timeout)
+        return self._answer.read1(_CHUNK)
+
+    def head(self) -> bytes:
+        """Return what came together with the answer to ``upgrade``; from here on the socket is all."""
+        self.sock.setblocking(False)
+        return self._answer.fp.read1(_CHUNK)
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_unused: object) -> None:
+        self._answer.close()
+        self._connection.close()
 
 
 class Engine:
@@ -45,12 +84,12 @@ class Engine:
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
-        self._idle: list[http.client.HTTPConnection] = []  # appending and popping are atomic
+        self._idle: list[_Connection] = []  # appending and popping are atomic
 
     @cached_property
     def about(self) -> dict[str, Any]:
         """What the Engine says of itself. Raises HodeiError when it cannot be reached or is too old."""
-        found: dict[str, Any] = self._get("/version")
+        found: dict[str, Any] = self._json("GET", "/version")
         if _numbers(found["ApiVersion"]) < OLDEST:
             raise HodeiError(
                 Kind.COMPATIBILITY,
@@ -71,8 +110,19 @@ class Engine:
 
     def get(self, path: str, **query: Any) -> Any:
         """Return the JSON that a path of the API answers with; ``filters`` may be a mapping. Raises HodeiError."""
-        words = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in query.items()}
-        return self._get(f"/v{self.version}{path}{'?' if words else ''}{urlencode(words)}")
+        return self._json("GET", self._path(path, query))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """Send JSON, return JSON. Raises HodeiError."""
+        return self._json("POST", self._path(path, {}), body)
+
+    def stream(self, path: str, **query: Any) -> Stream:
+        """Return an answer that is to be read as it comes. Raises HodeiError."""
+        return self._begin("GET", self._path(path, query))
+
+    def upgrade(self, path: str, body: Any) -> Stream:
+        """Send JSON, after which the connection carries what the command at its other end reads and writes. Raises HodeiError."""
+        return self._begin("POST", self._path(path, {}), body, {"Connection": "Upgrade", "Upgrade": "tcp"})
 
     def close(self) -> None:
         """Close all connections."""
@@ -81,40 +131,41 @@ class Engine:
         if "api" in self.__dict__:
             self.api.close()
 
-    def _get(self, path: str) -> Any:
-        if self.endpoint.url.startswith("ssh://"):
-            return self._get_by_sdk(path)
+    def _path(self, path: str, query: Query) -> str:
+        words = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in query.items()}
+        return f"/v{self.version}{path}{'?' if words else ''}{urlencode(words)}"
+
+    def _json(self, method: str, path: str, body: Any = None) -> Any:
         while True:
             kept = self._idle.pop() if self._idle else None
-            connection = kept or self._open()
+            connection = kept or _Connection(self.endpoint, self.timeout)
             try:
-                connection.request("GET", path)
-                answer = connection.getresponse()
-                body = answer.read()
+                answer = _ask(connection, method, path, body)
+                data = answer.read()
                 break
             except (OSError, http.client.HTTPException) as error:
+                cause = connection.why(error)
                 connection.close()
                 if kept is None or isinstance(error, TimeoutError):  # one that was kept may have been closed meanwhile
-                    raise self._unreachable(error) from error
+                    raise self._unreachable(cause) from error
         self._idle.append(connection)
         if answer.status >= 400:
-            raise sdk.engine_error(answer.status, _message(body))
-        return json.loads(body)
+            raise sdk.engine_error(answer.status, _message(data))
+        return json.loads(data) if data else None
 
-    def _get_by_sdk(self, path: str) -> Any:
-        api = sdk.connect(self.endpoint, ".".join(map(str, OLDEST)), self.timeout) if path == "/version" else self.api
-        with sdk.told():
-            return api._result(api._get(f"{api.base_url}{path}"), json=True)
-
-    def _open(self) -> http.client.HTTPConnection:
-        url = urlsplit(self.endpoint.url)
-        if url.scheme == "unix":
-            return _UnixConnection(url.path, self.timeout)
-        if self.endpoint.tls is not None:
-            return http.client.HTTPSConnection(
-                url.hostname or "", url.port or 2376, timeout=self.timeout, context=_context(self.endpoint)
-            )
-        return http.client.HTTPConnection(url.hostname or "", url.port or 2375, timeout=self.timeout)
+    def _begin(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Stream:
+        connection = _Connection(self.endpoint, self.timeout)
+        try:
+            answer = _ask(connection, method, path, body, headers)
+            if answer.status < 400:
+                return Stream(connection, answer)
+            data = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            cause = connection.why(error)
+            connection.close()
+            raise self._unreachable(cause) from error
+        connection.close()
+        raise sdk.engine_error(answer.status, _message(data))
 
     def _unreachable(self, error: Exception) -> HodeiError:
         """Say why, and what helps against that."""
@@ -149,6 +200,15 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def _ask(
+    connection: _Connection, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None
+) -> http.client.HTTPResponse:
+    written = None if body is None else json.dumps(body)
+    kind = {} if body is None else {"Content-Type": "application/json"}
+    connection.request(method, path, written, {**kind, **(headers or {})})
+    return connection.getresponse()
+
+
 def _numbers(version: str) -> tuple[int, int]:
     major, _unused, minor = version.partition(".")
     return int(major), int(minor)
@@ -159,14 +219,3 @@ def _message(body: bytes) -> str:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
         return body.decode(errors="replace")
-
-
-def _context(endpoint: Endpoint) -> ssl.SSLContext:
-    tls = endpoint.tls
-    context = ssl.create_default_context(cafile=(tls.ca or None) if tls else None)
-    if tls is not None and tls.cert:
-        context.load_cert_chain(tls.cert, tls.key)
-    if tls is not None and not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

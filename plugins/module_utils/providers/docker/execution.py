@@ -1,10 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a command inside a container: one connection carries its three streams, outputs in frames.
-
-The framing is that of ContainerAttach in the API: a byte for the stream, three of nothing, four for the length, big-endian.
-"""
+"""Running a command inside a container: one connection carries its three streams."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ import contextlib
 import io
 import select
 import socket
-import struct
 import time
 import uuid
 from typing import Any, BinaryIO
@@ -21,11 +17,9 @@ from ...model.errors import HodeiError, Kind
 from ...model.ports import ExecRequest, ExecResult
 from ..output import Output, file_problem
 from .engine import Engine
-from .sdk import told
+from .frames import STDERR, Frames
 
 _CHUNK = 1 << 18
-_HEADER = struct.Struct(">BxxxI")
-_STDERR = 2
 _MARK = "HODEI_EXEC"
 #: How often the Engine is asked whether a silent command has ended, and what its children may take to close its outputs then.
 _LOOK, _DRAIN = 0.2, 2.0
@@ -37,32 +31,6 @@ _KILL = (
 _REFUSED = b"OCI runtime exec failed"
 
 
-class _Frames:
-    """Takes the stream of a command apart as it comes."""
-
-    def __init__(self, outputs: tuple[Output, Output]) -> None:
-        self._outputs = outputs
-        self._buffer = bytearray()
-        self._left = 0
-        self._now = outputs[0]
-
-    def feed(self, data: bytes) -> None:
-        """Take what has come. Raises OSError of a file that takes it."""
-        self._buffer += data
-        while self._buffer:
-            if not self._left:
-                if len(self._buffer) < _HEADER.size:
-                    return
-                stream, self._left = _HEADER.unpack(self._buffer[: _HEADER.size])
-                del self._buffer[: _HEADER.size]
-                self._now = self._outputs[1 if stream == _STDERR else 0]
-                continue
-            part = bytes(self._buffer[: self._left])
-            del self._buffer[: len(part)]
-            self._left -= len(part)
-            self._now.take(part)
-
-
 class _Command:
     """One command that runs."""
 
@@ -70,19 +38,20 @@ class _Command:
         self._engine = engine
         self._container = container
         self.mark = uuid.uuid4().hex
-        api = engine.api
-        with told(str(request.target.address)):
-            self._id = api.exec_create(
-                container,
-                list(request.command),
-                stdin=True,
-                environment={**request.env, _MARK: self.mark},
-                workdir=request.cwd or None,
-                user=request.user,
-            )["Id"]
-            self._stream = api.exec_start(self._id, socket=True)
-        self.socket: socket.socket = getattr(self._stream, "_sock", self._stream)
-        self.socket.setblocking(False)
+        self._id = self._create(
+            list(request.command),
+            AttachStdin=True,
+            Env=[f"{name}={value}" for name, value in {**request.env, _MARK: self.mark}.items()],
+            WorkingDir=request.cwd or "",
+            User=request.user,
+        )
+        self._stream = engine.upgrade(f"/exec/{self._id}/start", {})
+        self.first = self._stream.head()
+        self.socket = self._stream.sock
+
+    def _create(self, command: list[str], **more: Any) -> str:
+        body = {"AttachStdout": True, "AttachStderr": True, "Cmd": command, **more}
+        return str(self._engine.post(f"/containers/{self._container}/exec", body)["Id"])
 
     def ended(self) -> bool:
         """Whether it runs no more."""
@@ -99,19 +68,16 @@ class _Command:
 
     def kill(self) -> None:
         """Kill it, and all that it has started."""
-        api = self._engine.api
-        with contextlib.suppress(HodeiError), told():
-            made = api.exec_create(self._container, ["/bin/sh", "-c", _KILL, f"{_MARK}={self.mark}"], user="0")
-            api.exec_start(made["Id"])
+        with contextlib.suppress(HodeiError):
+            killer = self._create(["/bin/sh", "-c", _KILL, f"{_MARK}={self.mark}"], User="0")
+            self._engine.post(f"/exec/{killer}/start", {})
 
     def close(self) -> None:
         """Hang up."""
-        self._stream.close()
-        self.socket.close()
+        self._stream.__exit__()
 
     def _look(self) -> dict[str, Any]:
-        with told():
-            found: dict[str, Any] = self._engine.api.exec_inspect(self._id)
+        found: dict[str, Any] = self._engine.get(f"/exec/{self._id}/json")
         return found
 
 
@@ -121,7 +87,7 @@ def execute(engine: Engine, container: str, request: ExecRequest) -> ExecResult:
     source = io.BytesIO(request.stdin) if isinstance(request.stdin, bytes) else request.stdin
     command = _Command(engine, container, request)
     try:
-        timed_out = _pump(command, source, _Frames((out, err)), request.timeout)
+        timed_out = _pump(command, source, (out, err), request.timeout)
         if timed_out:
             command.kill()
         code = 124 if timed_out else command.code()
@@ -143,9 +109,15 @@ def execute(engine: Engine, container: str, request: ExecRequest) -> ExecResult:
     )
 
 
-def _pump(command: _Command, source: BinaryIO, frames: _Frames, timeout: float) -> bool:
+def _pump(command: _Command, source: BinaryIO, outputs: tuple[Output, Output], timeout: float) -> bool:
     """Feed a command and take what it writes, until it has ended; True when its time was over before. Raises OSError."""
-    stream = command.socket
+    stream, frames = command.socket, Frames()
+
+    def take(data: bytes) -> None:
+        for number, part in frames.parts(data):
+            outputs[number == STDERR].take(part)
+
+    take(command.first)
     deadline = time.monotonic() + timeout
     look = time.monotonic() + _LOOK
     pending, feeding = memoryview(b""), True
@@ -170,7 +142,7 @@ def _pump(command: _Command, source: BinaryIO, frames: _Frames, timeout: float) 
                 data = b""
             if not data:
                 return False
-            frames.feed(data)
+            take(data)
         if writable:
             pending = pending or memoryview(source.read(_CHUNK))
             try:

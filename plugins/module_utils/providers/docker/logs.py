@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...model.errors import HodeiError, Kind
-from ...model.ports import LogResult
+from ...model.ports import LogRequest, LogResult
 from .engine import Engine
-from .sdk import told
+from .frames import Frames
 
 _POLL = 0.2
 
 
-class _Line(NamedTuple):
-    """``at`` is the Engine's time as it writes it, which sorts as text."""
+class _Entry(NamedTuple):
+    """What a worker wrote at once: a line, or a part of a long one. ``at`` is the Engine's time as text, which sorts."""
 
     at: bytes
     text: bytes
@@ -29,46 +29,68 @@ class Log:
 
     def __init__(self, engine: Engine, container: str) -> None:
         self._engine = engine
-        self._container = container
+        self._path = f"/containers/{container}/logs"
 
-    def lines(self, tail: int | None = None, since: float | None = None, after: bytes = b"") -> list[_Line]:
-        """Return lines with their times; ``after`` is a time that was seen already. Raises HodeiError(not_found)."""
-        options = {"since": since} if since is not None else {}
-        with told():
-            data: bytes = self._engine.api.logs(
-                self._container, timestamps=True, tail="all" if tail is None else tail, **options
-            )
-        found = [_Line(*line.partition(b" ")[::2]) for line in data.splitlines(keepends=True)]
-        return [line for line in found if line.at > after]
+    def entries(self, tail: int | None, since: float | None) -> Iterator[_Entry]:
+        """Read what is there. Raises HodeiError(not_found)."""
+        begin = {} if since is None else {"since": f"{since:.9f}"}
+        return self._read(self._engine.timeout, tail="all" if tail is None else tail, **begin)
 
+    def follow(self, after: bytes, seconds: float) -> Iterator[_Entry]:
+        """Read what comes after an entry, until the container ends or the time is over. Raises HodeiError(not_found)."""
+        for entry in self._read(seconds, follow=1, **_since(after)):
+            if entry.at > after:
+                yield entry
 
-def read(
-    log: Log, successor: Callable[[], Log | None], tail: int | None, since: float | None, follow: float, limit: int
-) -> LogResult:
-    """Read a log, then what is written in ``follow`` seconds more, at the most ``limit`` bytes; its end where that is less."""
-    lines = log.lines(tail, since)
-    text = b"".join(line.text for line in lines)
-    last = lines[-1].at if lines else b""
-    until = time.monotonic() + follow
-    while len(text) < limit and (left := until - time.monotonic()) > 0:
-        time.sleep(min(_POLL, left))
-        try:
-            fresh = log.lines(since=_seconds(last), after=last)
-        except HodeiError as error:
-            if error.kind is not Kind.NOT_FOUND:
-                raise
-            later = successor()
-            if later is None:
-                continue
-            log, last, fresh = later, b"", later.lines()
-        text += b"".join(line.text for line in fresh)
-        last = fresh[-1].at if fresh else last
-    return LogResult(text[-limit:], len(text) > limit)
+    def _read(self, seconds: float, **query: object) -> Iterator[_Entry]:
+        until = time.monotonic() + seconds
+        frames = Frames()
+        with self._engine.stream(self._path, stdout=1, stderr=1, timestamps=1, **query) as stream:
+            while (left := until - time.monotonic()) > 0:
+                try:
+                    data = stream.read(left)
+                except TimeoutError:
+                    return
+                if not data:
+                    return
+                for frame in frames.whole(data):
+                    at, _unused, text = frame.partition(b" ")
+                    yield _Entry(at, text)
 
 
-def _seconds(at: bytes) -> float | None:
-    """Return whole seconds that a time is not before."""
+def _since(after: bytes) -> dict[str, str]:
+    """Write a time as the API takes it; it is made of text, since a float has not that many digits."""
     from .seeing import seconds
 
-    found = seconds(at.decode()) if at else None
-    return None if found is None else float(int(found))
+    whole = seconds(after.decode().partition(".")[0].rstrip("Z") + "Z") if after else None
+    return {} if whole is None else {"since": f"{int(whole)}.{after.decode().rstrip('Z').partition('.')[2] or 0}"}
+
+
+def read(log: Log, successor: Callable[[], Log | None], request: LogRequest) -> LogResult:
+    """Read a log; then what is written in ``follow`` seconds more, or until so much has come that nothing else fits."""
+    last, text, cut = b"", bytearray(), False
+    for entry in log.entries(request.tail, request.since):
+        last = entry.at
+        text += entry.text
+        cut = cut or len(text) > request.limit
+        del text[: max(0, len(text) - request.limit)]
+    fresh = b""
+    until = time.monotonic() + request.follow
+    while (left := until - time.monotonic()) > 0 and len(fresh) < request.limit:
+        try:
+            for entry in log.follow(last, left):
+                last = entry.at
+                fresh += entry.text
+                if len(fresh) >= request.limit:
+                    break
+        except HodeiError as error:
+            if error.kind not in (Kind.NOT_FOUND, Kind.CONFLICT):
+                raise
+            later = successor() if error.kind is Kind.NOT_FOUND else None
+            if later is not None:
+                log, last = later, b""
+                continue
+        time.sleep(max(0.0, min(_POLL, until - time.monotonic())))
+    fresh = fresh[: request.limit]
+    whole = bytes(text) + fresh
+    return LogResult(whole[-request.limit :], cut or len(whole) > request.limit)

@@ -194,7 +194,7 @@ class DockerProvider:
             return Log(self._engine, min(later, key=lambda row: row.record.generation).container) if later else None
 
         log = Log(self._engine, self._row(target).container)
-        return read(log, successor, request.tail, request.since, request.follow, request.limit)
+        return read(log, successor, request)
 
     def forward(self, target: Target, port: str) -> socket.socket:
         """Connect to a port of a container."""
