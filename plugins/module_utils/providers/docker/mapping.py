@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from ...model.ports import CreateRequest
 from ...model.worker import Spec
+from ..references import expand_all, expand_env
 from .records import first_labels, new_record
-from .references import expand_all, expand_env
 
 #: Ports inside a container whose number nobody wrote: each has a network of its own, so they may be the same everywhere.
 _FIRST_PORT = 20000
