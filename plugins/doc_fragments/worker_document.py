@@ -29,7 +29,8 @@ options:
     type: raw
   program:
     description:
-      - "The executable that a process provider runs: a path, or a name found on the PATH of the host."
+      - "The executable: a path, or a name found on the PATH of the host. With C(image) it takes the place of the image's entry
+        point, and is a path or a name inside the image."
     type: raw
   command:
     description:

@@ -31,8 +31,6 @@ def worker_problems(worker: Mapping[str, Any], place: Place) -> list[Problem]:
 
 
 def _what_runs(worker: Mapping[str, Any]) -> Said:
-    if "image" in worker and "program" in worker:
-        yield (), "image and program cannot be given together", "keep the one that the provider runs"
     if "image" not in worker and "program" not in worker and not worker.get("command"):
         yield (), "there is nothing to run", "give an image, a program or a command"
 

@@ -448,7 +448,9 @@ WORKER = group(
         ),
         "image": formatted("image", "The container image."),
         "program": formatted(
-            "text", "The executable that a process provider runs: a path, or a name found on the PATH of the host."
+            "text",
+            "The executable: a path, or a name found on the PATH of the host. With `image` it takes the place of the image's entry "
+            "point, and is a path or a name inside the image.",
         ),
         **_OVERRIDABLE,
         "env_visible": listed(

@@ -21,7 +21,7 @@ _LATER = "not in this version of the Docker provider"
 
 COLUMN: Column = {
     "image": _NATIVE,
-    "program": _none("an image brings its program; give image and command"),
+    "program": Carry(Support.NATIVE, note="in place of the image's entry point"),
     "command": _NATIVE,
     "env": Carry(Support.NATIVE, note="whoever may use the Engine can read it"),
     "env_from_host": Carry(Support.NATIVE, note="read when the container is made"),

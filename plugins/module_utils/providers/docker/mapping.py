@@ -51,6 +51,8 @@ def create_body(request: CreateRequest, settings: Settings, host_env: Mapping[st
         "WorkingDir": expand_all(spec.get("cwd", ""), env),
         "User": str(spec.get("user", "")),
     }
+    if spec.get("program"):
+        body["Entrypoint"] = [expand_all(spec["program"], env)]
     if spec.get("command"):
         body["Cmd"] = expand_all([str(word) for word in spec["command"]], env)
     check = healthcheck(spec.get("health") or {}, ports)
