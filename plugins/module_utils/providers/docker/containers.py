@@ -18,7 +18,6 @@ from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
 from ...model.states import WorkerState
 from . import records
 from .engine import Engine
-from .images import Images
 from .mapping import Settings, create_body, limits, object_name, without_values
 from .records import Record
 from .sdk import engine_error, told
@@ -42,14 +41,12 @@ class Containers:
         self,
         engine: Engine,
         survey: Survey,
-        images: Images,
         settings: Settings,
         host_env: Mapping[str, str],
         settle: float,
     ) -> None:
         self._engine = engine
         self._survey = survey
-        self._images = images
         self._settings = settings
         self._host_env = host_env
         self._settle = settle
@@ -80,18 +77,12 @@ class Containers:
     def _make(self, request: CreateRequest) -> Row:
         body = create_body(request, self._settings, self._host_env)
         name = object_name(self._settings.owner, request.address.slug, request.generation)
-        image = str(request.spec["image"])
-        self._images.before_create(image)
         try:
             container = self._create(body, name)
         except HodeiError as error:
-            if error.kind is Kind.NOT_FOUND and "image" in error.message:
-                self._images.pull(image)
-                container = self._create(body, name)
-            elif error.kind is Kind.CONFLICT:
+            if error.kind is Kind.CONFLICT:
                 return self._who_has(name, error)
-            else:
-                raise
+            raise
         record = records.read(body["Labels"][records.RECORD])
         if record is None:
             raise HodeiError(Kind.INTERNAL, "a record cannot be read back")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.carry import Carry, Column, OnChange, Support
+from ...model.schema import exactly_one, formatted, group, listed, quantity
 
 _NATIVE = Carry(Support.NATIVE)
 _LIVE = Carry(Support.NATIVE, OnChange.UPDATE)
@@ -62,6 +63,36 @@ COLUMN: Column = {
     "log": _NATIVE,
 }
 
+_REGISTRIES = listed(
+    group(
+        {
+            "server": formatted("text", "The registry: `registry.example:5000`, or `docker.io`."),
+            "username": formatted("text", "The user."),
+            "password": formatted("text", "The password, or a token.", x_sensitive=True),
+            "password_file": formatted("text", "A file that holds it, where the task runs."),
+            "password_env": formatted("env_name", "An environment variable that holds it, where the task runs."),
+        },
+        "A registry and who we are there.",
+        required=("server", "username"),
+        oneOf=exactly_one("password", "password_file", "password_env"),
+    ),
+    "Who we are at registries. Left out: what `docker login` left in `~/.docker/config.json`, credential helpers included.",
+    x_sensitive=True,
+)
+_SCAN = group(
+    {
+        "command": {
+            "type": "array",
+            "items": {"type": "string", "format": "text"},
+            "minItems": 1,
+            "description": "The words of a command, run where the task runs; `$(HODEI_IMAGE)` and `$(HODEI_IMAGE_ID)` name the image.",
+        },
+        "timeout": quantity("positive_duration", "How long it may take.", "5m"),
+    },
+    "Asked once for each image of a run before it is used. It refuses the image by an exit code other than 0.",
+    required=("command",),
+)
+
 #: JSON schema fragment: the keys of a provider of ``type: docker``, beside those that every provider has.
 DOCKER_CONFIG: dict[str, Any] = {
     "type": "object",
@@ -95,6 +126,8 @@ DOCKER_CONFIG: dict[str, Any] = {
             "default": "missing",
             "description": "When an image is pulled before a container is made of it.",
         },
+        "registries": _REGISTRIES,
+        "scan": _SCAN,
         "settle": {
             "type": ["string", "number"],
             "format": "duration",

@@ -30,10 +30,11 @@ from ...model.ports import (
     Verb,
 )
 from ...model.records import Event
-from ...model.worker import Instance
+from ...model.worker import Instance, Spec
 from .endpoint import resolve
 from .engine import Engine
 from .fields import COLUMN
+from .images import Images
 from .mapping import Settings
 from .survey import Row, Survey
 
@@ -62,16 +63,15 @@ class DockerProvider:
         self._settings = Settings(name, owner)
         self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
         self._survey = Survey(self._engine, owner, name)
+        self._images = Images(self._engine, config, self._environ)
 
     @cached_property
     def _containers(self) -> Containers:
         from .containers import Containers
-        from .images import Images
 
         return Containers(
             self._engine,
             self._survey,
-            Images(self._engine, self._config.get("pull", "missing")),
             self._settings,
             self._environ,
             float(self._config.get("settle", 0.25)),
@@ -91,12 +91,22 @@ class DockerProvider:
         )
 
     def validate(self, instances: Sequence[Instance]) -> list[Problem]:
-        """Say what a container lacks."""
-        return [
-            Problem(one.source, "a Docker worker needs an image", "give `image`")
+        """Say what a container lacks, and which images cannot be had."""
+        problems = [
+            Problem(f"worker.{one.address.name}.image", "a Docker worker needs an image", "give `image`", one.source)
             for one in instances
             if not one.spec.get("image")
         ]
+        refused = self._images.problems(self._wanted(one.spec) for one in instances if one.spec.get("image"))
+        for one in instances:
+            error = refused.get(self._wanted(one.spec))
+            if error is not None:
+                problems.append(Problem(f"worker.{one.address.name}.image", error.message, error.hint, one.source))
+        return problems
+
+    def _wanted(self, spec: Spec) -> tuple[str, str]:
+        """Return the image of a worker, and how it is pulled."""
+        return str(spec.get("image", "")), self._config.get("pull", "missing")
 
     def list(self) -> Listing:
         """See all containers of this provider."""
@@ -131,7 +141,13 @@ class DockerProvider:
 
     def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Make containers, yielding each as soon as it is known to be well or not."""
-        return self._each(requests, self._containers.create)
+
+        def make(request: CreateRequest, known: Known) -> Outcome:
+            if (request.address, request.generation) not in known:
+                self._images.have(*self._wanted(request.spec))
+            return self._containers.create(request, known)
+
+        return self._each(requests, make)
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Bring containers up to date that go on living."""
@@ -208,6 +224,7 @@ class DockerProvider:
 
     def close(self) -> None:
         """Close connections."""
+        self._images.close()
         self._engine.close()
 
 
