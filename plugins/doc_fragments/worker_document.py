@@ -72,6 +72,8 @@ options:
       - "C(container) (a whole number): The port that the worker listens on in its container. A process has none: it listens on
         C(host), or on a free port."
       - "C(host) (a whole number): The port of the host that leads to it. Left out: not published, or a free one."
+      - "C(host_range) (a range of ports such as 8000-8010): Instead of C(host): a free one of these, C(8000-8010)."
+      - "C(host_ip) (an address such as 127.0.0.1 or ::1): The address of the host that it is published at. Left out: all."
       - "C(protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
     type: raw
   resources:
@@ -171,6 +173,9 @@ options:
       - "How the worker is connected."
       - "C(type) (one of private, public, hybrid, isolated): Which network the worker joins. Left out: the provider's own
         default."
+      - "C(name) (a name (lower case letters, digits, - and _; at most 63)): A network by name: workers that name the same one
+        find one another there."
+      - "C(aliases) (a list): More names by which it is found in its network."
       - "C(isolation) (one of default, strict, complete): C(strict): nothing but what C(allow) lists; C(complete): no network at
         all. Default: C(default)."
       - "C(allow) (a list): Connections that the worker may open."
@@ -178,13 +183,13 @@ options:
       - "C(allow[].host) (a host name or an address): The other side by name."
       - "C(allow[].port) (a whole number): One port. Neither C(port) nor C(ports): all."
       - "C(allow[].ports) (a list): Several ports."
-      - "C(allow[].protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
+      - "C(allow[].protocol) (one of tcp, udp): The protocol. Left out: tcp where there is a port, else every one."
       - "C(block) (a list): Connections that it may not open."
       - "C(block[].cidr) (a network such as 10.2.0.0/16, or an address): The other side: a network or an address."
       - "C(block[].host) (a host name or an address): The other side by name."
       - "C(block[].port) (a whole number): One port. Neither C(port) nor C(ports): all."
       - "C(block[].ports) (a list): Several ports."
-      - "C(block[].protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
+      - "C(block[].protocol) (one of tcp, udp): The protocol. Left out: tcp where there is a port, else every one."
     type: raw
   security:
     description:

@@ -53,9 +53,16 @@ def _env_visible(worker: Mapping[str, Any]) -> Said:
 
 def _ports(worker: Mapping[str, Any]) -> Said:
     ports = worker.get("ports", ())
+    for number, port in enumerate(ports):
+        if "host" in port and "host_range" in port:
+            yield ("ports", str(number)), "host and host_range are one too many", "remove one of them"
     if len(ports) > 1:
         yield from _twice("ports", "name", (port["name"] for port in ports))
-        pairs = [f"{port['host']}/{port.get('protocol', 'tcp')}" for port in ports if port.get("host")]
+        pairs = [
+            f"{port['host']}/{port.get('protocol', 'tcp')}{port.get('host_ip', '')}"
+            for port in ports
+            if port.get("host")
+        ]
         yield from _twice("ports", "host port", pairs)
 
 

@@ -80,6 +80,8 @@ PORTS = listed(
                 65535,
             ),
             "host": integer("The port of the host that leads to it. Left out: not published, or a free one.", 0, 65535),
+            "host_range": formatted("port_range", "Instead of `host`: a free one of these, `8000-8010`."),
+            "host_ip": formatted("ip", "The address of the host that it is published at. Left out: all."),
             "protocol": choice(["tcp", "udp"], "The protocol.", "tcp"),
         },
         required=("name",),
@@ -200,7 +202,7 @@ _RULE = group(
         "host": formatted("host", "The other side by name."),
         "port": integer("One port. Neither `port` nor `ports`: all.", 1, 65535),
         "ports": listed({"type": "integer", "minimum": 1, "maximum": 65535}, "Several ports.", x_set=True),
-        "protocol": choice(["tcp", "udp"], "The protocol.", "tcp"),
+        "protocol": choice(["tcp", "udp"], "The protocol. Left out: tcp where there is a port, else every one."),
     },
     oneOf=exactly_one("cidr", "host"),
     not_={"required": ["port", "ports"]},
@@ -212,6 +214,13 @@ NETWORK = group(
         "type": choice(
             ["private", "public", "hybrid", "isolated"],
             "Which network the worker joins. Left out: the provider's own default.",
+        ),
+        "name": formatted("name", "A network by name: workers that name the same one find one another there."),
+        "aliases": listed(
+            {"type": "string", "format": "host"},
+            "More names by which it is found in its network.",
+            uniqueItems=True,
+            x_set=True,
         ),
         "isolation": choice(
             ["default", "strict", "complete"],

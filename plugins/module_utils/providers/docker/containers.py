@@ -19,6 +19,7 @@ from ...model.states import WorkerState
 from . import records
 from .engine import Engine
 from .mapping import Settings, create_body, limits, object_name, without_values
+from .networks import Networks
 from .records import Record
 from .sdk import engine_error, told
 from .seeing import observation, worker_state
@@ -41,12 +42,14 @@ class Containers:
         self,
         engine: Engine,
         survey: Survey,
+        networks: Networks,
         settings: Settings,
         host_env: Mapping[str, str],
         settle: float,
     ) -> None:
         self._engine = engine
         self._survey = survey
+        self._networks = networks
         self._settings = settings
         self._host_env = host_env
         self._settle = settle
@@ -77,12 +80,15 @@ class Containers:
     def _make(self, request: CreateRequest) -> Row:
         body = create_body(request, self._settings, self._host_env)
         name = object_name(self._settings.owner, request.address.slug, request.generation)
+        there = self._networks.join(body, request)
         try:
             container = self._create(body, name)
         except HodeiError as error:
             if error.kind is Kind.CONFLICT:
                 return self._who_has(name, error)
             raise
+        for network in there.names[1:]:
+            self._networks.connect(container, network)
         record = records.read(body["Labels"][records.RECORD])
         if record is None:
             raise HodeiError(Kind.INTERNAL, "a record cannot be read back")
@@ -147,13 +153,16 @@ class Containers:
             fresh = replace(fresh, wanted=wanted)
         row = self._named(self._write(row, fresh))
         if in_place and (fresh.wanted != row.record.wanted or request.drifted or wanted):
-            self._put_right(row, fresh)
+            self._put_right(row, fresh, request)
         return self._outcome(request, row)
 
-    def _put_right(self, row: Row, record: Record) -> None:
+    def _put_right(self, row: Row, record: Record, request: CreateRequest) -> None:
         seen = self._survey.inspect(row.container)
-        if seen is None or not observation(seen, record, row.revision).drift:
+        drift = observation(seen, record, row.revision).drift if seen is not None else {}
+        if seen is None or not drift:
             return
+        if "network" in drift:
+            self._networks.put_right(seen, request)
         api = self._engine.api
         body = {"PidsLimit": -1, **{name: value for name, value in record.wanted.items() if value}}
         with told():

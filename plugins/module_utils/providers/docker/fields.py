@@ -47,10 +47,23 @@ COLUMN: Column = {
     "restart.backoff": Carry(
         Support.IGNORED, OnChange.RECORD, "the Engine has pauses of its own: 100 ms, doubled up to 1 min"
     ),
-    "network.type": _none(_LATER),
-    "network.isolation": _none(_LATER),
-    "network.allow": _none(_LATER),
-    "network.block": _none(_LATER),
+    "network": Carry(Support.NATIVE, OnChange.UPDATE, "a container that somebody connected elsewhere is put right"),
+    "network.type": Carry(
+        Support.NATIVE,
+        note="left out: the Engine's default network; private: one of ours; public: the host's own; hybrid: private and the "
+        "Engine's default; isolated: one of ours without a way out",
+    ),
+    "network.name": Carry(
+        Support.NATIVE, note="a network of ours, made when needed; `networks` of the provider says more of it"
+    ),
+    "network.aliases": Carry(Support.NATIVE, note="beside the worker's name and that of the instance"),
+    "network.isolation": Carry(
+        Support.NATIVE,
+        note="complete: no network but loopback; strict: rules on the Engine's machine, which need root and iptables there, "
+        "and a task that runs there; else none",
+    ),
+    "network.allow": Carry(Support.NATIVE, note="IPv4 networks and ports, no names; where strict can be had"),
+    "network.block": Carry(Support.NATIVE, note="as allow, and without strict too"),
     "security.non_root": _none("an image may say another user than the document; give `user`"),
     "security.read_only_root": _NATIVE,
     "security.drop_capabilities": _NATIVE,
@@ -93,6 +106,15 @@ _SCAN = group(
     required=("command",),
 )
 
+
+def column(no_rules: str) -> Column:
+    """Return the column where ``no_rules`` says why rules of networks cannot be enforced; empty where they can."""
+    if not no_rules:
+        return COLUMN
+    none = _none(no_rules)
+    return {**COLUMN, "network.isolation.strict": none, "network.allow": none, "network.block": none}
+
+
 #: JSON schema fragment: the keys of a provider of ``type: docker``, beside those that every provider has.
 DOCKER_CONFIG: dict[str, Any] = {
     "type": "object",
@@ -128,6 +150,28 @@ DOCKER_CONFIG: dict[str, Any] = {
         },
         "registries": _REGISTRIES,
         "scan": _SCAN,
+        "networks": {
+            "type": "object",
+            "propertyNames": {"type": "string", "format": "name"},
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "subnet": {
+                        "type": "string",
+                        "format": "cidr",
+                        "description": "Its addresses. Left out: the Engine chooses.",
+                    },
+                    "external": {
+                        "type": "string",
+                        "format": "text",
+                        "description": "A network that is there and not ours: it is joined, and never made, changed or removed.",
+                    },
+                },
+                "additionalProperties": False,
+            },
+            "default": {},
+            "description": "What the networks that workers name (`network.name`) are like.",
+        },
         "settle": {
             "type": ["string", "number"],
             "format": "duration",

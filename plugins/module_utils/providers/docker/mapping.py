@@ -69,6 +69,11 @@ def container_ports(spec: Spec) -> dict[str, str]:
     }
 
 
+def is_published(port: Mapping[str, Any]) -> bool:
+    """Tell whether a port is reached by one of the host."""
+    return port.get("host") is not None or "host_range" in port
+
+
 def environment(request: CreateRequest, ports: Mapping[str, str], host_env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of a container; what is written wins over what comes from the host, and that over ours."""
     address, spec = request.address, request.spec
@@ -104,9 +109,11 @@ def _host(spec: Spec, ports: Mapping[str, str], wanted: Mapping[str, Any]) -> di
     resources, security, log = spec.get("resources", {}), spec.get("security", {}), spec.get("log", {})
     options = ["no-new-privileges:true"] if security.get("no_new_privileges", True) else []
     bindings = {
-        ports[port["name"]]: [{"HostPort": str(port["host"] or "")}]
+        ports[port["name"]]: [
+            {"HostIp": port.get("host_ip", ""), "HostPort": str(port.get("host_range") or port["host"] or "")}
+        ]
         for port in spec.get("ports", ())
-        if port.get("host") is not None
+        if is_published(port)
     }
     return {
         **{name: value for name, value in wanted.items() if value},

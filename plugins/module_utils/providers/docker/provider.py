@@ -33,9 +33,10 @@ from ...model.records import Event
 from ...model.worker import Instance, Spec
 from .endpoint import resolve
 from .engine import Engine
-from .fields import COLUMN
+from .fields import column
 from .images import Images
 from .mapping import Settings
+from .networks import Networks
 from .survey import Row, Survey
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class DockerProvider:
         self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
         self._survey = Survey(self._engine, owner, name)
         self._images = Images(self._engine, config, self._environ)
+        self._networks = Networks(self._engine, owner, config.get("networks") or {})
 
     @cached_property
     def _containers(self) -> Containers:
@@ -72,6 +74,7 @@ class DockerProvider:
         return Containers(
             self._engine,
             self._survey,
+            self._networks,
             self._settings,
             self._environ,
             float(self._config.get("settle", 0.25)),
@@ -85,7 +88,7 @@ class DockerProvider:
         return Fingerprint(
             type="docker",
             version=about["Version"],
-            column=COLUMN,
+            column=column(self._networks.lacking()),
             limits=Limits(bulk=_BULK, parallel=_PARALLEL),
             survives="boot",
         )
@@ -97,6 +100,7 @@ class DockerProvider:
             for one in instances
             if not one.spec.get("image")
         ]
+        problems += self._networks.problems(instances)
         refused = self._images.problems(self._wanted(one.spec) for one in instances if one.spec.get("image"))
         for one in instances:
             error = refused.get(self._wanted(one.spec))
@@ -121,7 +125,8 @@ class DockerProvider:
         raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot drain yet")
 
     def attend(self) -> None:
-        """The Engine watches over its containers."""
+        """The Engine watches over its containers; the rules of their networks are put in force again."""
+        self._networks.attend()
 
     def events(self, target: Target, limit: int) -> Sequence[Event]:
         """Say what happened to a container, as far back as the Engine remembers."""
@@ -155,7 +160,9 @@ class DockerProvider:
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         """Do a verb to many containers at the same time."""
-        return self._each(targets, lambda target, known: self._containers.act(verb, target, known))
+        yield from self._each(targets, lambda target, known: self._containers.act(verb, target, known))
+        if verb is Verb.DELETE:
+            self._networks.prune()
 
     def _each(self, items: Sequence[Item], do: Callable[[Item, Known], Outcome]) -> Iterator[Outcome]:
         """Do something to each, several at a time; a failure is the outcome of that one."""

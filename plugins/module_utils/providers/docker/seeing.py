@@ -19,6 +19,7 @@ from ...model.states import Intent, WorkerState
 from ...model.worker import Drain
 from .mapping import without_values
 from .records import Record
+from .topology import networks_of
 
 _NEVER = "0001-01-01T00:00:00Z"
 _FRACTION = re.compile(r"\.(\d+)")
@@ -55,7 +56,7 @@ def observation(container: Mapping[str, Any], record: Record, revision: int) -> 
         created_at=seconds(container["Created"]),
         started_at=began,
         ports=bound_ports(container, record) if seen.alive else {},
-        drift=drift(container["HostConfig"], record.wanted),
+        drift={**drift(container["HostConfig"], record.wanted), **moved_elsewhere(container)},
         details={"container": container["Id"][:12], "image": container["Image"]},
         drain=Drain.read(record.drain) if record.drain else None,
     )
@@ -128,6 +129,12 @@ def drift(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
         if name in wanted and _plain(host.get(name)) != _plain(wanted[name]):
             found[field] = _in_our_words(name, host.get(name))
     return found
+
+
+def moved_elsewhere(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the networks that a container is on where somebody has connected or disconnected it."""
+    wanted, seen = networks_of(container)
+    return {} if wanted == seen else {"network": ", ".join(seen) or "none"}
 
 
 def _plain(value: Any) -> Any:

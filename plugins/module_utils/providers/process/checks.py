@@ -26,7 +26,7 @@ def instance_problems(instance: Instance) -> list[Problem]:
     name = f"worker.{instance.address.name}"
     return [
         Problem(f"{name}.{path}", message, hint, instance.source)
-        for check in (_program, _user, _volumes, _files, _ulimits, _capabilities)
+        for check in (_program, _user, _ports, _volumes, _files, _ulimits, _capabilities)
         for path, message, hint in check(instance)
     ]
 
@@ -68,6 +68,16 @@ def _user(instance: Instance) -> Said:
         return
     if instance.spec.get("security", {}).get("non_root") and (who.uid if who else os.geteuid()) == 0:
         yield "security.non_root", "the worker would run as root", "name another user: in `user`"
+
+
+def _ports(instance: Instance) -> Said:
+    for port in instance.spec.get("ports", ()):
+        for field, instead in (
+            ("host_range", "host, or port_range of the provider"),
+            ("host_ip", "the worker's own settings"),
+        ):
+            if field in port:
+                yield f"ports.{port['name']}.{field}", "a process listens by itself", f"use {instead}"
 
 
 def _volumes(instance: Instance) -> Said:

@@ -59,6 +59,8 @@ COLUMN: Column = {
     "init": Carry(Support.IGNORED, note="the supervisor does for every worker what an init does"),
     "restart": _LIVE,
     "network.type": _HOST_NETWORK,
+    "network.name": _HOST_NETWORK,
+    "network.aliases": _HOST_NETWORK,
     "network.isolation": _HOST_NETWORK,
     "network.allow": _HOST_NETWORK,
     "network.block": _HOST_NETWORK,
