@@ -246,6 +246,8 @@ class DockerRig:
             self._api.remove_container(container["Id"], v=True, force=True)
         for volume in self._api.volumes(filters=self._ours)["Volumes"] or ():
             self._api.remove_volume(volume["Name"])
+        if self._opened and self._api.networks(filters=self._ours):
+            self._opened[0].attend()  # removes what nobody needs, with its rules
         for provider in self._opened:
             provider.close()
 
