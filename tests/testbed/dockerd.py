@@ -61,12 +61,14 @@ class OwnEngine(DockerEngine):
         self._server = server
         self._place = place
         self._first: subprocess.Popen[bytes] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
-        """The Engine's pid."""
-        return _child(self._process)
+        """The Engine's pid; 0 when it does not run."""
+        if self._first is None:
+            return 0
+        server = os.path.realpath(self._server)
+        return next((pid for pid in _children(_children(self._first.pid)[0]) if _program(pid) == server), 0)
 
     def start(self) -> None:
         """Start it, again if need be. Raises Unavailable with its last words."""
@@ -78,10 +80,12 @@ class OwnEngine(DockerEngine):
             f"--cgroup-parent=/{self._place.name}",
         ]
         (self._place / "pid").unlink(missing_ok=True)  # of one that was killed
+        # Left to the first process, so that nobody between reacts to its signals.
+        command = ["sh", "-c", 'exec "$@" &', "sh", self._server, *options]
         with open(self._place / "log", "ab") as log:
-            self._process = subprocess.Popen([*self._inside(), self._server, *options], stdout=log, stderr=log)
-        wait_for(lambda: self._process is None or self._process.poll() is not None or self.answers(), "an Engine")
-        if self._process.poll() is not None:
+            subprocess.run([*self._inside(), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+        wait_for(lambda: self.answers() or not self.pid, "the Docker Engine to answer")
+        if not self.pid:
             last = (self._place / "log").read_text().strip().splitlines()[-1]
             raise Unavailable(f"the Docker Engine does not start: {last}", possible=True)
 
@@ -92,11 +96,14 @@ class OwnEngine(DockerEngine):
         except OSError:
             return False
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal: SIGSTOP has it answer nobody, until SIGCONT."""
+        os.kill(self.pid, number)
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Stop it, as its machine's service manager does, or by another signal; it can be started again."""
-        if self._process is not None:
-            os.kill(self.pid, number)
-            self._process.wait(60)
+        self.send(number)
+        wait_for(lambda: not self.pid, "the Docker Engine to end")
 
     def kill(self, pid: int) -> None:
         """Kill a process of a container by the pid that the Engine knows it by."""
@@ -108,8 +115,6 @@ class OwnEngine(DockerEngine):
         if self._first is not None and self._first.stdin is not None:
             self._first.stdin.close()
             self._first.wait(60)
-        if self._process is not None:
-            self._process.wait(60)
 
     def _inside(self) -> list[str]:
         if self._first is None:
@@ -118,15 +123,14 @@ class OwnEngine(DockerEngine):
             self._first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             if not self._first.stdout or not self._first.stdout.readline():
                 raise Unavailable("this container may not make namespaces", possible=True)
-        return ["nsenter", f"--target={_child(self._first)}", "--mount", "--pid", "--"]
+        return ["nsenter", f"--target={_children(self._first.pid)[0]}", "--mount", "--pid", "--"]
 
 
 def serve_docker(server: str, image: Path, name: str) -> Iterator[OwnEngine]:
     """Run an Engine that has an image, made from a tar."""
     with open(image.with_name("docker.lock"), "w") as one_at_a_time:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
-        for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-            _remove(left)
+        remove_left()
         place = Path(tempfile.mkdtemp(prefix=_PREFIX))
         held = _lock(place)
     engine = OwnEngine(server, place, name)
@@ -138,6 +142,12 @@ def serve_docker(server: str, image: Path, name: str) -> Iterator[OwnEngine]:
         engine.close()
         os.close(held)
         _remove(place)
+
+
+def remove_left() -> None:
+    """Remove what Engines have left whose users were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove(left)
 
 
 def _lock(place: Path) -> int:
@@ -164,9 +174,13 @@ def _remove(place: Path) -> None:
                 os.rmdir(folder)
 
 
-def _child(process: subprocess.Popen[bytes] | None) -> int:
-    """Return the pid of what a command runs that only changes the namespace."""
-    if process is None:
-        return 0
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return int(wait_for(lambda: children.read_text().split(), "a process in a namespace")[0])
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _program(pid: int) -> str:
+    """Return what a process runs; nothing when it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""

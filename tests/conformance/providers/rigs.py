@@ -227,10 +227,18 @@ class DockerRig:
         return {"image": self._image, "command": ["/nowhere/to-be-found"]}
 
     def objects(self) -> int:
-        """Count running containers, and the commands beside them."""
+        """Count running containers, and the commands that run beside them."""
         containers = self._api.containers(filters=self._ours)
-        seen = [self._api.inspect_container(one["Id"]) for one in containers]
-        return len(seen) + sum(len(one["ExecIDs"] or ()) for one in seen)
+        ids = [self._api.inspect_container(one["Id"])["ExecIDs"] or () for one in containers]
+        return len(containers) + sum(self._runs(one) for many in ids for one in many)
+
+    def _runs(self, command: str) -> bool:
+        from docker.errors import NotFound
+
+        try:
+            return bool(self._api.exec_inspect(command)["Running"])
+        except NotFound:  # the Engine forgets those that have ended
+            return False
 
     def handles(self) -> int:
         """Count our descriptors."""

@@ -84,9 +84,12 @@ class Containers:
         try:
             container = self._create(body, name)
         except HodeiError as error:
-            if error.kind is Kind.CONFLICT:
-                return self._who_has(name, error)
-            raise
+            if error.kind is not Kind.CONFLICT:
+                raise
+            row = self._who_has(name, error)
+            if row.record.address == request.address or self._named(row).name == name:
+                return row
+            container = self._create(body, name)  # it had a name that is not its own: a call that renames was cut
         for network in there.names[1:]:
             self._networks.connect(container, network)
         record = records.read(body["Labels"][records.RECORD])

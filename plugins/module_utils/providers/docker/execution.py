@@ -67,10 +67,11 @@ class _Command:
             time.sleep(0.01)
 
     def kill(self) -> None:
-        """Kill it, and all that it has started."""
+        """Kill it, and all that it has started; the Engine hears of its end a moment later."""
         with contextlib.suppress(HodeiError):
             killer = self._create(["/bin/sh", "-c", _KILL, f"{_MARK}={self.mark}"], User="0")
             self._engine.post(f"/exec/{killer}/start", {})
+            self.code()
 
     def close(self) -> None:
         """Hang up."""

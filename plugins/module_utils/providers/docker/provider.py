@@ -38,6 +38,7 @@ from .images import Images
 from .mapping import Settings
 from .networks import Networks
 from .survey import Row, Survey
+from .sweeping import sweep
 
 if TYPE_CHECKING:
     import socket
@@ -125,8 +126,11 @@ class DockerProvider:
         raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot drain yet")
 
     def attend(self) -> None:
-        """The Engine watches over its containers; the rules of their networks are put in force again."""
+        """The Engine watches over its containers; the rules of their networks are put in force again, and what is left over of our
+        records is removed. Raises HodeiError.
+        """
         self._networks.attend()
+        sweep(self._engine, self._settings.owner)
 
     def events(self, target: Target, limit: int) -> Sequence[Event]:
         """Say what happened to a container, as far back as the Engine remembers."""
