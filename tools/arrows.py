@@ -24,13 +24,14 @@ ROOMS: dict[str, frozenset[str]] = {
     "rotation": LEAVES | {"engine"},
     "lifecycle": LEAVES | {"engine"},
     "providers": LEAVES,
+    "compose": frozenset({"model"}),
     "stores": LEAVES,
     "access": LEAVES,
     "events": LEAVES,
     "telemetry": LEAVES,
 }
 ROOMS["ansible"] = frozenset(ROOMS)  # it alone wires
-PLUGINS = frozenset({"ansible", "model"})  # what modules, actions, lookups and the like may import
+PLUGINS = frozenset({"ansible", "compose", "model"})  # what modules, actions, lookups and the like may import
 APART = {"providers", "stores"}  # rooms whose folders do not know each other
 BY_NAME = (*UTILS, "providers", "plugins")  # packages of users, which Ansible could not ship anyway: decision 0024
 SUPERVISOR = (*UTILS, "providers", "process", "supervisor")
