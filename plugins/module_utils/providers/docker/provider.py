@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind, Problem
+from ...model.finding import Finding
 from ...model.ports import (
     Capacity,
     CreateRequest,
@@ -139,12 +140,23 @@ class DockerProvider:
 
     def capacity(self) -> Capacity:
         """Say what the Engine's machine has."""
+        from .looking import used
+
         info = self._engine.get("/info")
+        cpu, memory = used(self._engine)
         return Capacity(
             cpu_total=info["NCPU"] * 1000,
+            cpu_used=cpu,
             memory_total=info["MemTotal"],
+            memory_used=memory,
             workers=sum(one.state.alive for one in self.list().observations),
         )
+
+    def examine(self) -> Sequence[Finding]:
+        """Say what is worth knowing of the Engine."""
+        from .looking import examine
+
+        return list(examine(self._engine))
 
     # ---- changing ------------------------------------------------------------------------------------------------
 
