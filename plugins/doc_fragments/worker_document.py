@@ -105,6 +105,8 @@ options:
       - "C(mode) (a file mode in quotes, such as \"0644\"): Permissions of the directory of an C(empty) or C(tmpfs) volume, in
         quotes: C(\"0700\")."
       - "C(read_only) (true or false): The worker may not write to it. Default: C(false)."
+      - "C(relabel) (one of shared, private): The SELinux label that the directory of a C(host) volume gets: C(shared) by
+        several containers (C(z)), or this one's alone (C(Z)). Left out: it keeps its own."
     type: raw
   env_visible:
     description:

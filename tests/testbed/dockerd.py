@@ -136,7 +136,7 @@ def serve_docker(server: str, image: Path, name: str) -> Iterator[OwnEngine]:
     engine = OwnEngine(server, place, name)
     try:
         engine.start()
-        engine.api.import_image_from_file(str(image), *name.split(":"))
+        engine.api.import_image_from_file(str(image), *name.split(":"), changes=["WORKDIR /work"])
         yield engine
     finally:
         engine.close()

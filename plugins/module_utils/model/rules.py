@@ -111,6 +111,8 @@ def _volumes(worker: Mapping[str, Any]) -> Said:
             yield place, "a host volume needs its directory", "give source: with an absolute path"
         if kind in ("empty", "tmpfs") and "source" in volume:
             yield place, f"a volume of type {kind} has no source", "write type: host or type: named, or remove source"
+        if kind != "host" and "relabel" in volume:
+            yield place, f"a volume of type {kind} has the label of its worker", "remove relabel"
         if kind in ("host", "named") and "mode" in volume:
             yield place, f"the mode of a volume of type {kind} is not ours to set", "remove mode"
 

@@ -109,6 +109,11 @@ VOLUMES = listed(
                 "mode", 'Permissions of the directory of an `empty` or `tmpfs` volume, in quotes: `"0700"`.'
             ),
             "read_only": flag("The worker may not write to it."),
+            "relabel": choice(
+                ["shared", "private"],
+                "The SELinux label that the directory of a `host` volume gets: `shared` by several containers (`z`), or this one's "
+                "alone (`Z`). Left out: it keeps its own.",
+            ),
         },
         required=("name", "path"),
     ),

@@ -58,7 +58,8 @@ class Rig(Protocol):
     """One provider under test.
 
     A rig may have ``without``: what of the port's promises the provider does not keep although no column tells it, each with
-    the reason: ``ttl`` (somebody else ends what has lived too long), ``watch`` (nobody tells what changes).
+    the reason: ``ttl`` (somebody else ends what has lived too long), ``watch`` (nobody tells what changes), ``keeping`` (no
+    restart puts back files that are missing).
     """
 
     def open(self, settle: float = 0.1) -> Provider:
@@ -87,7 +88,7 @@ class Rig(Protocol):
 
 
 #: What a provider may lack that is no field of its column: its rig says so in ``without``.
-BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch")
+BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch", "keeping")
 
 
 def needs(fleet: Fleet, *names: str) -> None:
@@ -204,6 +205,7 @@ class DockerRig:
         self.without = {
             "healing": "the Engine restarts what has ended, not what is unhealthy",
             "ttl": "nobody keeps time",
+            "keeping": "the Engine keeps no second copy of a file: the next converge sees that one is missing, and puts it back",
         }
 
     def open(self, settle: float = 0.1) -> DockerProvider:

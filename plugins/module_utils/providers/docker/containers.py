@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from ...model.address import Address
@@ -17,12 +18,17 @@ from ...model.errors import HodeiError, Kind
 from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
 from ...model.states import WorkerState
 from . import records
+from .archive import ROOT
+from .delivery import Delivery
 from .engine import Engine
-from .mapping import Settings, create_body, limits, object_name, without_values
+from .limits import drift, limits, needs_cores, settable
+from .mapping import Settings, create_body, needs_home, object_name, without_values
 from .networks import Networks
+from .profiles import seccomp_profile
 from .records import Record
+from .reloading import reload
 from .sdk import engine_error, told
-from .seeing import observation, worker_state
+from .seeing import moved_elsewhere, worker_state
 from .survey import Row, Survey
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
@@ -53,19 +59,21 @@ class Containers:
         self._settings = settings
         self._host_env = host_env
         self._settle = settle
+        self._delivery = Delivery(engine)
 
     # ---- make ----------------------------------------------------------------------------------------------------
 
     def create(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
         """Make a container, or find the one that was made before, and see that it gets well."""
         row = known.get((request.address, request.generation)) or self._make(request)
+        row = self._furnished(request, row)
         try:
             return self._begin(request, row)
         except HodeiError as error:
             if error.kind is not Kind.NOT_FOUND or self._survey.inspect(row.container) is not None:
                 raise
         # An Engine takes back what it has not finished when whoever asked for it hangs up.
-        return self._begin(request, self._make(request))
+        return self._begin(request, self._furnished(request, self._make(request)))
 
     def _begin(self, request: CreateRequest, row: Row) -> Outcome:
         self._refuse_another(row, request)
@@ -78,8 +86,12 @@ class Containers:
         return outcome
 
     def _make(self, request: CreateRequest) -> Row:
-        body = create_body(request, self._settings, self._host_env)
         name = object_name(self._settings.owner, request.address.slug, request.generation)
+        image = str(request.spec["image"])
+        home = self._delivery.home(image) if needs_home(request.spec) else ROOT
+        body = create_body(request, self._settings, self._host_env, home, seccomp_profile(request.spec))
+        self._delivery.note_volumes(request.spec)
+        self._delivery.refuse_missing(request.spec, image)
         there = self._networks.join(body, request)
         try:
             container = self._create(body, name)
@@ -97,6 +109,21 @@ class Containers:
             raise HodeiError(Kind.INTERNAL, "a record cannot be read back")
         return Row(container, name, record, 0)
 
+    def _furnished(self, request: CreateRequest, row: Row) -> Row:
+        """Give a container that never ran what it needs before its start; one that an earlier run began to make, too."""
+        if not self._delivery.wanted(request.spec):
+            return row
+        seen = self._survey.inspect(row.container)
+        if seen is None or seen["State"]["Status"] != "created" or row.record.digest != request.digest:
+            return row
+        try:
+            return self._write(row, self._delivery.furnish(row, request.spec, seen))
+        except HodeiError as error:
+            if error.kind in (Kind.CONFIGURATION, Kind.CONFLICT):  # it would be the same the next time
+                with told():
+                    self._engine.api.remove_container(row.container, v=True, force=True)
+            raise
+
     def _create(self, body: dict[str, Any], name: str) -> str:
         with told():
             return str(self._engine.api.create_container_from_config(body, name)["Id"])
@@ -104,16 +131,18 @@ class Containers:
     def _who_has(self, name: str, error: HodeiError) -> Row:
         """Return our own container of a name; raises ``error`` when it is not ours."""
         until = time.monotonic() + _RESERVED
-        while (row := next((one for one in self._survey.rows() if one.name == name), None)) is None:
-            if self._survey.inspect(name) is None and time.monotonic() < until:
-                time.sleep(_FIRST_POLL)  # a name is taken a moment before its container can be seen
-                continue
-            raise HodeiError(
-                Kind.CONFLICT,
-                f"a container that is not ours has the name {name}",
-                hint="Rename or remove it, or choose another name for the worker.",
-            ) from error
-        return row
+        while True:
+            there = self._survey.inspect(name) is not None  # before the list, which has it then if it is ours
+            row = next((one for one in self._survey.rows() if one.name == name), None)
+            if row is not None:
+                return row
+            if there or time.monotonic() > until:
+                raise HodeiError(
+                    Kind.CONFLICT,
+                    f"a container that is not ours has the name {name}",
+                    hint="Rename or remove it, or choose another name for the worker.",
+                ) from error
+            time.sleep(_FIRST_POLL)  # a name is taken a moment before its container can be seen
 
     def _refuse_another(self, row: Row, request: CreateRequest) -> None:
         record = row.record
@@ -149,27 +178,53 @@ class Containers:
         self._refuse_older(row, request.etag)
         if row.record.lineage not in (request.labels.lineage, request.adopt_from):
             raise _foreign(row)
-        fresh = records.updated(row.record, request)
-        in_place = not (request.adopt_from or request.moved_from)
-        wanted = limits(request.spec) if in_place else {}
-        if in_place and row.record.digest != request.digest:
-            fresh = replace(fresh, wanted=wanted)
-        row = self._named(self._write(row, fresh))
-        if in_place and (fresh.wanted != row.record.wanted or request.drifted or wanted):
-            self._put_right(row, fresh, request)
-        return self._outcome(request, row)
-
-    def _put_right(self, row: Row, record: Record, request: CreateRequest) -> None:
+        if request.adopt_from or request.moved_from:
+            return self._outcome(request, self._named(self._write(row, records.updated(row.record, request))))
         seen = self._survey.inspect(row.container)
-        drift = observation(seen, record, row.revision).drift if seen is not None else {}
-        if seen is None or not drift:
-            return
-        if "network" in drift:
+        if seen is None:
+            raise _missing(request.address)
+        fresh = self._delivery.change(row, records.updated(row.record, request), request, seen)
+        host, cores = seen["HostConfig"], self._cores if needs_cores(request.spec, seen["HostConfig"]) else 0
+        fresh = replace(fresh, wanted=settable(limits(request.spec), host, cores))
+        row = self._named(self._write(row, fresh))
+        if moved_elsewhere(seen):
             self._networks.put_right(seen, request)
+        if drift(host, fresh.wanted):
+            self._set(row, fresh.wanted)
+        return self._told(request, row, seen["State"]["Status"])
+
+    @cached_property
+    def _cores(self) -> int:
+        return int(self._engine.get("/info")["NCPU"])
+
+    def _set(self, row: Row, wanted: Mapping[str, Any]) -> None:
+        """Change what an Engine can change; of what it is not told it keeps the old value."""
+        body = {"PidsLimit": -1, **{name: value for name, value in wanted.items() if value}}
         api = self._engine.api
-        body = {"PidsLimit": -1, **{name: value for name, value in record.wanted.items() if value}}
         with told():
             api._result(api._post_json(api._url("/containers/{0}/update", row.container), data=body), json=True)
+
+    def _told(self, item: CreateRequest | Target, row: Row, status: str) -> Outcome:
+        """Have a worker that runs be told of changed files, as its document says."""
+        if status != "running" or not row.record.stale:
+            return self._outcome(item, row)
+        try:
+            if reload(self._engine, self._survey, row, self._settle):
+                row = self._write(row, replace(row.record, stale=""))
+        except HodeiError as error:
+            problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
+            return Outcome(item.address, item.generation, self._seen(row), problem)
+        return self._outcome(item, row)
+
+    def _cleared(self, row: Row) -> Row:
+        """Remove the files that left the document while it did not run; what cannot be removed is seen as drift."""
+        if not row.record.gone:
+            return row
+        try:
+            self._delivery.remove(row, row.record.gone)
+        except HodeiError:
+            return row
+        return self._write(row, replace(row.record, gone=[]))
 
     def _named(self, row: Row) -> Row:
         """Give a container the name of its address, which a call that was cut may not have done."""
@@ -243,7 +298,9 @@ class Containers:
             self._stop(row, grace)
         if verb is Verb.RESTART:
             self._stop(row, grace)
-        return self._outcome(target, row) if verb in (Verb.STOP, Verb.RESUME) else self._start(target, row)
+        if verb is Verb.RESUME:
+            return self._told(target, self._cleared(row), "running")
+        return self._outcome(target, row) if verb is Verb.STOP else self._start(target, row)
 
     def _status(self, row: Row) -> str:
         seen = self._survey.inspect(row.container)
@@ -298,6 +355,7 @@ class Containers:
                 raise
             problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
             return Outcome(item.address, item.generation, there, problem)
+        row = self._cleared(row)
         began, pause = time.monotonic(), _FIRST_POLL
         while True:
             seen = self._survey.inspect(row.container)
@@ -309,7 +367,7 @@ class Containers:
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_POLL)
         problem_ = self._problem(seen, row, str(item.address))
-        return Outcome(item.address, item.generation, observation(seen, row.record, row.revision), problem_)
+        return Outcome(item.address, item.generation, self._survey.shown(row, seen), problem_)
 
     def _final(self, container: Mapping[str, Any], record: Record, waited: float) -> bool:
         state, _unused = worker_state(container, record)

@@ -108,9 +108,14 @@ class Engine:
         """The SDK's client."""
         return sdk.connect(self.endpoint, self.version, self.timeout)
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """Return the JSON that a path of the API answers with; ``filters`` may be a mapping. Raises HodeiError."""
         return self._json("GET", self._path(path, query))
+
+    def head(self, path: str, header: str, /, **query: Any) -> str:
+        """Return a header that a path of the API answers with. Raises HodeiError."""
+        answer, _unused = self._whole("HEAD", self._path(path, query))
+        return str(answer.headers.get(header, ""))
 
     def post(self, path: str, body: Any = None) -> Any:
         """Send JSON, return JSON. Raises HodeiError."""
@@ -136,6 +141,10 @@ class Engine:
         return f"/v{self.version}{path}{'?' if words else ''}{urlencode(words)}"
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
+        _unused, data = self._whole(method, path, body)
+        return json.loads(data) if data else None
+
+    def _whole(self, method: str, path: str, body: Any = None) -> tuple[http.client.HTTPResponse, bytes]:
         while True:
             kept = self._idle.pop() if self._idle else None
             connection = kept or _Connection(self.endpoint, self.timeout)
@@ -151,7 +160,7 @@ class Engine:
         self._idle.append(connection)
         if answer.status >= 400:
             raise sdk.engine_error(answer.status, _message(data))
-        return json.loads(data) if data else None
+        return answer, data
 
     def _begin(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Stream:
         connection = _Connection(self.endpoint, self.timeout)

@@ -70,7 +70,8 @@ class _Command:
         """Kill it, and all that it has started; the Engine hears of its end a moment later."""
         with contextlib.suppress(HodeiError):
             killer = self._create(["/bin/sh", "-c", _KILL, f"{_MARK}={self.mark}"], User="0")
-            self._engine.post(f"/exec/{killer}/start", {})
+            with contextlib.suppress(ValueError):  # what it says is no JSON
+                self._engine.post(f"/exec/{killer}/start", {})
             self.code()
 
     def close(self) -> None:

@@ -29,15 +29,24 @@ COLUMN: Column = {
     "cwd": _NATIVE,
     "user": _NATIVE,
     "resources.cpu": _LIVE,
-    "resources.memory": Carry(Support.NATIVE, OnChange.UPDATE, "without swap beside it"),
+    "resources.memory": Carry(Support.NATIVE, OnChange.UPDATE, "6Mi or more, without swap beside it"),
     "resources.pids": _LIVE,
-    "resources.storage": _none("only few storage drivers have it; limit a tmpfs volume by `size`"),
-    "resources.gpu": _none(_LATER),
+    "resources.storage": Carry(Support.NATIVE, note="where the Engine's storage driver has it, which few do"),
+    "resources.gpu": Carry(
+        Support.NATIVE, note="a device request; the Engine's machine needs nvidia-container-toolkit"
+    ),
     "resources.ulimits": _NATIVE,
     "ports": Carry(Support.NATIVE, note="published where `host` is given; 0 takes a free port"),
-    "volumes": _NATIVE,
-    "files": _none(f"{_LATER}; mount a directory of the host"),
-    "reload": _none(_LATER),
+    "volumes": Carry(
+        Support.NATIVE, note="a relative path lies in the image's working directory; only a tmpfs has a size"
+    ),
+    "files": Carry(
+        Support.NATIVE,
+        OnChange.UPDATE,
+        "a relative path lies in the image's working directory; a change pauses the container for a moment; "
+        "with a read-only root they lie in an `empty` volume; no change of their owner is seen",
+    ),
+    "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": _NATIVE,
     "health": Carry(
         Support.NATIVE, note="the Engine runs it inside the container; http needs curl or wget there, tcp needs nc"
@@ -64,13 +73,15 @@ COLUMN: Column = {
     ),
     "network.allow": Carry(Support.NATIVE, note="IPv4 networks and ports, no names; where strict can be had"),
     "network.block": Carry(Support.NATIVE, note="as allow, and without strict too"),
-    "security.non_root": _none("an image may say another user than the document; give `user`"),
-    "security.read_only_root": _NATIVE,
+    "security.non_root": Carry(Support.NATIVE, note="refused when `user`, or the image's, is root inside the image"),
+    "security.read_only_root": Carry(Support.NATIVE, note="volumes stay writable"),
     "security.drop_capabilities": _NATIVE,
     "security.add_capabilities": _NATIVE,
-    "security.seccomp": _none(_LATER),
-    "security.apparmor": _none(_LATER),
-    "security.selinux": _none(_LATER),
+    "security.seccomp": Carry(
+        Support.NATIVE, note="a profile is read on the machine of the task, when the container is made"
+    ),
+    "security.apparmor": Carry(Support.NATIVE, note="refused where the Engine's machine has none"),
+    "security.selinux": Carry(Support.NATIVE, note="refused where the Engine's machine has none"),
     "security.no_new_privileges": _NATIVE,
     "lifecycle.drain": _none(_LATER),
     "log": _NATIVE,
@@ -150,6 +161,12 @@ DOCKER_CONFIG: dict[str, Any] = {
         },
         "registries": _REGISTRIES,
         "scan": _SCAN,
+        "log_driver": {
+            "type": "string",
+            "enum": ["json-file", "local"],
+            "default": "json-file",
+            "description": "How the Engine keeps what a worker writes; `log` rotates both. A change is for new containers.",
+        },
         "networks": {
             "type": "object",
             "propertyNames": {"type": "string", "format": "name"},

@@ -63,7 +63,7 @@ class DockerProvider:
     ) -> None:
         self._config = config
         self._environ = os.environ if environ is None else environ
-        self._settings = Settings(name, owner)
+        self._settings = Settings(name, owner, config.get("log_driver", "json-file"))
         self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
         self._survey = Survey(self._engine, owner, name)
         self._images = Images(self._engine, config, self._environ)
@@ -96,23 +96,27 @@ class DockerProvider:
         )
 
     def validate(self, instances: Sequence[Instance]) -> list[Problem]:
-        """Say what a container lacks, and which images cannot be had."""
-        problems = [
-            Problem(f"worker.{one.address.name}.image", "a Docker worker needs an image", "give `image`", one.source)
-            for one in instances
-            if not one.spec.get("image")
-        ]
+        """Say what no container of this Engine can have, and which images cannot be had; each worker tells the same once."""
+        from .checks import Checks
+
+        checks = Checks(lambda: self._info, self._images.look)
+        problems = [problem for one in instances for problem in checks.problems(one)]
         problems += self._networks.problems(instances)
         refused = self._images.problems(self._wanted(one.spec) for one in instances if one.spec.get("image"))
         for one in instances:
             error = refused.get(self._wanted(one.spec))
             if error is not None:
                 problems.append(Problem(f"worker.{one.address.name}.image", error.message, error.hint, one.source))
-        return problems
+        return list(dict.fromkeys(problems))
 
     def _wanted(self, spec: Spec) -> tuple[str, str]:
         """Return the image of a worker, and how it is pulled."""
         return str(spec.get("image", "")), self._config.get("pull", "missing")
+
+    @cached_property
+    def _info(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._engine.get("/info")
+        return found
 
     def list(self) -> Listing:
         """See all containers of this provider."""

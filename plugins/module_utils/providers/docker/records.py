@@ -11,7 +11,7 @@ with all others in one list, and never overwritten, so that of two who change th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,8 @@ _ID = 12
 @dataclass(frozen=True)
 class Record:
     """The port's labels of one container. ``ports`` maps names to ``8080/tcp``; ``wanted`` is what was asked of the Engine of
-    what may be changed by others; ``drain`` is in the normal form.
+    what may be changed by others; ``drain`` and ``reload`` are in the normal form. ``files`` says what is expected of each,
+    ``gone`` which of them have still to be removed; ``stale`` is the start of the run that was not told of a change of them.
     """
 
     owner: str
@@ -44,6 +45,10 @@ class Record:
     ports: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, Any] = field(default_factory=dict)
     drain: Mapping[str, Any] | None = None
+    files: Sequence[Mapping[str, Any]] = ()
+    gone: Sequence[Mapping[str, Any]] = ()
+    reload: Mapping[str, Any] | None = None
+    stale: str = ""
 
     @property
     def address(self) -> Address:
@@ -72,6 +77,7 @@ def new_record(request: CreateRequest, provider: str, ports: Mapping[str, str], 
         ports=ports,
         wanted=wanted,
         drain=_written(request.lifecycle.drain),
+        reload=request.spec.get("reload"),
     )
 
 
@@ -88,6 +94,7 @@ def updated(record: Record, request: CreateRequest) -> Record:
         key_id=request.labels.key_id,
         protected=request.lifecycle.prevent_destroy,
         drain=_written(request.lifecycle.drain),
+        reload=request.spec.get("reload"),
     )
 
 

@@ -35,6 +35,16 @@ _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
         Kind.NOT_FOUND,
         "Correct the path, or choose an image that has the program.",
     ),
+    (
+        re.compile(r"bind source path does not exist"),
+        Kind.CONFIGURATION,
+        "Make it on the Engine's machine, or correct `source`: it is never made for you.",
+    ),
+    (
+        re.compile(r"could not select device driver .*gpu"),
+        Kind.CONFIGURATION,
+        "The Engine's machine has no GPU for containers: install nvidia-container-toolkit there.",
+    ),
     (re.compile(r"permission denied: unknown"), Kind.AUTHORIZATION, "Is it executable, and for this user?"),
     (
         re.compile(r"no space left on device"),

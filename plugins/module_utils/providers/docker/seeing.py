@@ -17,23 +17,19 @@ from typing import Any
 from ...model.ports import Observation
 from ...model.states import Intent, WorkerState
 from ...model.worker import Drain
+from .limits import drift
 from .mapping import without_values
 from .records import Record
 from .topology import networks_of
 
 _NEVER = "0001-01-01T00:00:00Z"
 _FRACTION = re.compile(r"\.(\d+)")
-#: Our field of what an Engine may change while a container lives.
-_FIELDS = {
-    "Memory": "resources.memory",
-    "NanoCpus": "resources.cpu",
-    "PidsLimit": "resources.pids",
-    "RestartPolicy": "restart",
-}
 
 
-def observation(container: Mapping[str, Any], record: Record, revision: int) -> Observation:
-    """Return one container as the port shows it."""
+def observation(
+    container: Mapping[str, Any], record: Record, revision: int, files: Mapping[str, Any] | None = None
+) -> Observation:
+    """Return one container as the port shows it; ``files`` is what of its files is not as it was put."""
     state = container["State"]
     seen, reason = worker_state(container, record)
     ended = seen in (WorkerState.STOPPED, WorkerState.COMPLETED, WorkerState.FAILED, WorkerState.RECOVERING)
@@ -56,7 +52,8 @@ def observation(container: Mapping[str, Any], record: Record, revision: int) -> 
         created_at=seconds(container["Created"]),
         started_at=began,
         ports=bound_ports(container, record) if seen.alive else {},
-        drift={**drift(container["HostConfig"], record.wanted), **moved_elsewhere(container)},
+        drift={**drift(container["HostConfig"], record.wanted), **moved_elsewhere(container), **(files or {})},
+        stale=seen.alive and record.stale == state["StartedAt"],
         details={"container": container["Id"][:12], "image": container["Image"]},
         drain=Drain.read(record.drain) if record.drain else None,
     )
@@ -122,32 +119,10 @@ def bound_ports(container: Mapping[str, Any], record: Record) -> dict[str, int]:
     return found
 
 
-def drift(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return, by field, what somebody has changed by other means."""
-    found: dict[str, Any] = {}
-    for name, field in _FIELDS.items():
-        if name in wanted and _plain(host.get(name)) != _plain(wanted[name]):
-            found[field] = _in_our_words(name, host.get(name))
-    return found
-
-
 def moved_elsewhere(container: Mapping[str, Any]) -> dict[str, Any]:
     """Return the networks that a container is on where somebody has connected or disconnected it."""
     wanted, seen = networks_of(container)
     return {} if wanted == seen else {"network": ", ".join(seen) or "none"}
-
-
-def _plain(value: Any) -> Any:
-    """None, 0 and -1 all mean that there is no limit."""
-    if isinstance(value, Mapping):
-        return (value.get("Name") or "no", value.get("MaximumRetryCount") or 0)
-    return None if value in (None, 0, -1) else value
-
-
-def _in_our_words(name: str, value: Any) -> Any:
-    if name == "RestartPolicy":
-        return value["Name"]
-    return value // 1_000_000 if name == "NanoCpus" and value else value
 
 
 def seconds(text: str) -> float | None:

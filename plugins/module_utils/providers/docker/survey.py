@@ -15,7 +15,7 @@ from ...model.ports import Listing, Observation
 from . import records
 from .engine import Engine
 from .records import Record
-from .seeing import observation
+from .seeing import observation, seconds
 
 #: Details of so many containers are asked for at the same time where the Engine is not on this machine.
 _AT_ONCE = 8
@@ -82,7 +82,16 @@ class Survey:
     def see(self, row: Row) -> Observation | None:
         """Look at one container."""
         found = self.inspect(row.container)
-        return None if found is None else observation(found, row.record, row.revision)
+        return None if found is None else self.shown(row, found)
+
+    def shown(self, row: Row, container: Mapping[str, Any]) -> Observation:
+        """Return a container that was looked at as the port shows it; one that never ran has no files yet."""
+        files: Mapping[str, Any] = {}
+        if (row.record.files or row.record.gone) and seconds(container["State"]["StartedAt"]) is not None:
+            from .delivery import drift
+
+            files = drift(self._engine, row.container, row.record)
+        return observation(container, row.record, row.revision, files)
 
     def listing(self) -> Listing:
         """Look at all."""

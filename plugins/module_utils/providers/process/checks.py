@@ -92,6 +92,8 @@ def _volumes(instance: Instance) -> Said:
             yield place, "a volume lies inside the worker's own directory", "remove .. from its path"
         if volume.get("read_only"):
             yield place, "a process cannot be kept from writing to a directory that it owns", "remove read_only"
+        if volume.get("relabel"):
+            yield place, "a process sees the directory with the label that it has", "remove relabel"
         if volume.get("type") == "tmpfs":
             yield (
                 place,
