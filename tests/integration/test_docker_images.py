@@ -195,6 +195,64 @@ def test_twenty_workers_pull_once(fleet: Site, registry: Registry) -> None:
     assert [registry.pulls("app:1"), registry.pulls("other:1")] == [1, 1]
 
 
+def test_a_tag_that_moves_is_drift(fleet: Site, registry: Registry, shared_testbed: Testbed) -> None:
+    """Told by a plan, which pulls nothing, and replaced; where nobody wants to know it, nobody is asked."""
+    first = registry.push("app:1", "one")
+    workers = [worker(f"{registry.open}/app:1", count=2)]
+    always = engine(shared_testbed, pull="always")
+    fleet.tasks(task("fleet_init"), task("fleet", workers=workers, providers=always))
+    second = registry.push("app:1", "two")
+    assert first != second
+    made = fleet.tasks(
+        task("fleet_plan", workers=workers),
+        task("fleet_plan", workers=workers, providers=engine(shared_testbed, moved_tags="engine")),
+        task("fleet_plan", workers=workers, providers=always),
+        task("fleet", workers=workers, providers=always),
+        task("fleet", workers=workers, providers=always),
+        task("worker_exec", address="app[1]", command=["cat", "/version"], providers=always),
+    )
+    assert [one.get("pending") for one in made[:3]] == [0, 0, 2]
+    assert "the tag now means another image, " + second[:19] in made[2]["text"]
+    assert [one["changed"] for one in made[3:5]] == [True, False]
+    assert made[5]["stdout"] == "two"
+
+
+def test_a_tag_that_moves_on_the_engine(fleet: Site, registry: Registry, shared_testbed: Testbed) -> None:
+    """Whoever builds images where they run needs no registry; one that is away is told as a warning."""
+    image = f"{registry.open}/built:1"
+    workers = [worker(image)]
+    local = engine(shared_testbed, pull="never", moved_tags="engine")
+    registry.build("built:1", "one")
+    fleet.tasks(task("fleet_init"), task("fleet", workers=workers, providers=local))
+    registry.build("built:1", "two")
+    away = engine(shared_testbed, moved_tags="registry", pull="missing")
+    made = fleet.tasks(
+        task("fleet", workers=workers, providers=local),
+        task("fleet", workers=workers, providers=local),
+        task("worker_exec", address="app", command=["cat", "/version"]),
+        task("fleet_plan", workers=workers, providers=away),
+        task("fleet_plan", workers=workers, providers=engine(shared_testbed, moved_tags="registry", pull="never")),
+    )
+    assert [one["changed"] for one in made[:2]] == [True, False]
+    assert made[2]["stdout"] == "two"
+    assert f"nobody knows whether the tag of {image} has moved" in json.dumps(made[3]["warnings"])
+    assert "to pull never" in made[4]["msg"]
+
+
+def test_a_worker_goes_on_until_its_new_image_is_there(fleet: Site, registry: Registry) -> None:
+    """Even where it is stopped before the new one is made: what cannot be pulled stops nothing."""
+    registry.push("app:1", "one")
+    fleet.tasks(task("fleet_init"), task("fleet", workers=[worker(f"{registry.open}/app:1")]))
+    made = fleet.tasks(
+        task("fleet", workers=[worker(f"127.0.0.1:{free_port()}/app:2")]),
+        task("worker_exec", address="app", command=["cat", "/version"]),
+    )
+    assert made[0]["failed"]
+    assert not made[0]["changed"]
+    assert "cannot be reached from the Engine" in made[0]["msg"]
+    assert made[1]["stdout"] == "one"
+
+
 def _texts(place: Path) -> Iterator[str]:
     """Read all that a fleet leaves on disk, but for what the user wrote himself."""
     own = {"inventory.yml", "play.yml", "password"}

@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable, resource
@@ -37,13 +37,22 @@ class Registry:
         self._busybox = busybox
 
     def push(self, name: str, text: str) -> str:
-        """Make an image that has a shell and the file /version with a text, push it, and keep no copy; returns its digest."""
-        repository, tag = f"{self.open}/{name}".rsplit(":", 1)
+        """Make an image, push it, and keep no copy; returns its digest."""
+        repository, tag = self.build(name, text)
         api = self._engine.api
-        api.import_image_from_data(_file_system(self._busybox, text), repository, tag)
         said = list(api.push(repository, tag, stream=True, decode=True))
         api.remove_image(f"{repository}:{tag}")
         return str(next(line["aux"]["Digest"] for line in said if "aux" in line))
+
+    def build(self, name: str, text: str) -> list[str]:
+        """Make an image on the Engine that has a shell and the file /version with a text; returns its repository and tag."""
+        repository, tag = f"{self.open}/{name}".rsplit(":", 1)
+        files = {
+            "version": text,
+            "origin": self.open,
+        }  # the Engine has no layer of another registry's in common with it
+        self._engine.api.import_image_from_data(_file_system(self._busybox, files), repository, tag)
+        return [repository, tag]
 
     def requests(self, method: str, path: str) -> int:
         """Count what was asked for at either door: ``GET``, ``app/blobs/``."""
@@ -116,7 +125,7 @@ def _serve(server: str, place: Path, name: str, address: str) -> subprocess.Pope
         return subprocess.Popen([server, "serve", place / f"{name}.json"], stdout=log, stderr=log)
 
 
-def _file_system(busybox: str, text: str) -> bytes:
+def _file_system(busybox: str, files: Mapping[str, str]) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as tar:
         tar.add(Path(busybox).resolve(), "bin/busybox")
@@ -124,7 +133,8 @@ def _file_system(busybox: str, text: str) -> bytes:
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
-        version = tarfile.TarInfo("version")
-        version.size = len(text)
-        tar.addfile(version, io.BytesIO(text.encode()))
+        for name, text in files.items():
+            file = tarfile.TarInfo(name)
+            file.size = len(text)
+            tar.addfile(file, io.BytesIO(text.encode()))
     return made.getvalue()

@@ -32,6 +32,7 @@ from ..model.ports import (
     LogResult,
     News,
     Outcome,
+    Preparing,
     Provider,
     Target,
     Verb,
@@ -211,6 +212,10 @@ class Resilient:
     def drain(self, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
         """Ask whether objects work, and have them take no new work."""
         return self._bulk(self._provider.drain, requests, idempotent=True)
+
+    def prepare(self, instances: Sequence[Instance], tell: Callable[[int, int], None]) -> Mapping[Address, HodeiError]:
+        """Get ready what objects need, where the provider knows how to. That takes as long as it takes."""
+        return self._provider.prepare(instances, tell) if isinstance(self._provider, Preparing) else {}
 
     def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command inside a worker."""

@@ -159,6 +159,13 @@ DOCKER_CONFIG: dict[str, Any] = {
             "default": "missing",
             "description": "When an image is pulled before a container is made of it.",
         },
+        "moved_tags": {
+            "type": "string",
+            "enum": ["ignore", "engine", "registry"],
+            "description": "Whether a worker is replaced when its tag means another image by now: on the Engine (somebody built or "
+            "pulled it), or at the registry, which is asked once for each image whenever workers are looked at. Left out: `registry` "
+            "with `pull: always`, else `ignore`.",
+        },
         "registries": _REGISTRIES,
         "scan": _SCAN,
         "log_driver": {

@@ -19,6 +19,8 @@ from .sdk import told
 
 #: An Engine pulls three layers at a time (max-concurrent-downloads); more images at once only take turns.
 _PULLS = 3
+#: So many images are looked at, or waited for, at the same time.
+_AT_ONCE = 8
 #: What a registry may take to answer a question while a plan is made.
 _ANSWER = 15.0
 #: What the document, and not the day, is to blame for.
@@ -213,8 +215,18 @@ class Images:
 
 
 def in_parallel(call: Callable[..., None], items: Iterable[tuple[Any, ...]]) -> None:
-    """Call for each at the same time and wait for all. The threads hold up no process that ends."""
-    threads = [threading.Thread(target=call, args=one, daemon=True) for one in dict.fromkeys(items)]
+    """Call for each, several at the same time, and wait for all. The threads hold up no process that ends."""
+    left = list(dict.fromkeys(items))[::-1]
+
+    def work() -> None:
+        while left:
+            try:
+                one = left.pop()
+            except IndexError:  # another thread had the last one
+                return
+            call(*one)
+
+    threads = [threading.Thread(target=work, daemon=True) for _unused in range(min(_AT_ONCE, len(left)))]
     for one in threads:
         one.start()
     for one in threads:

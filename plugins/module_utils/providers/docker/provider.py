@@ -68,6 +68,13 @@ class DockerProvider:
         self._survey = Survey(self._engine, owner, name)
         self._images = Images(self._engine, config, self._environ)
         self._networks = Networks(self._engine, owner, config.get("networks") or {})
+        self._tags = config.get("moved_tags") or ("registry" if config.get("pull") == "always" else "ignore")
+        if self._tags == "registry" and config.get("pull") == "never":
+            raise HodeiError(
+                Kind.CONFIGURATION,
+                f"provider '{name}' is to follow tags at the registry and to pull never",
+                hint="Set `pull: always`, or `moved_tags: engine`.",
+            )
 
     @cached_property
     def _containers(self) -> Containers:
@@ -111,7 +118,7 @@ class DockerProvider:
 
     def _wanted(self, spec: Spec) -> tuple[str, str]:
         """Return the image of a worker, and how it is pulled."""
-        return str(spec.get("image", "")), self._config.get("pull", "missing")
+        return str(spec.get("image", "")), "always" if self._tags == "registry" else self._config.get("pull", "missing")
 
     @cached_property
     def _info(self) -> Mapping[str, Any]:
@@ -120,7 +127,12 @@ class DockerProvider:
 
     def list(self) -> Listing:
         """See all containers of this provider."""
-        return self._survey.listing()
+        listing = self._survey.listing()
+        if self._tags == "ignore" or not listing.observations:
+            return listing
+        from .tags import with_moved_tags
+
+        return with_moved_tags(listing, self._images, registry=self._tags == "registry")
 
     def watch(self, seconds: float) -> Generator[News, None, None]:
         """Not yet."""
@@ -163,6 +175,12 @@ class DockerProvider:
         return list(examine(self._engine))
 
     # ---- changing ------------------------------------------------------------------------------------------------
+
+    def prepare(self, instances: Sequence[Instance], tell: Callable[[int, int], None]) -> Mapping[Address, HodeiError]:
+        """Pull the images of workers that will be made, while those that they replace go on."""
+        wanted = {one.address: self._wanted(one.spec) for one in instances}
+        refused = self._images.prepare(wanted.values(), tell)
+        return {address: refused[one] for address, one in wanted.items() if one in refused}
 
     def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Make containers, yielding each as soon as it is known to be well or not."""

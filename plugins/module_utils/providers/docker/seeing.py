@@ -54,7 +54,11 @@ def observation(
         ports=bound_ports(container, record) if seen.alive else {},
         drift={**drift(container["HostConfig"], record.wanted), **moved_elsewhere(container), **(files or {})},
         stale=seen.alive and record.stale == state["StartedAt"],
-        details={"container": container["Id"][:12], "image": container["Image"]},
+        details={
+            "container": container["Id"][:12],
+            "image": container["Config"]["Image"],
+            "image_id": container["Image"],
+        },
         drain=Drain.read(record.drain) if record.drain else None,
     )
 
