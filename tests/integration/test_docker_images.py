@@ -253,6 +253,48 @@ def test_a_worker_goes_on_until_its_new_image_is_there(fleet: Site, registry: Re
     assert made[1]["stdout"] == "one"
 
 
+def test_images_are_listed_pulled_and_pruned(fleet: Site, registry: Registry, shared_testbed: Testbed) -> None:
+    """Before anything is started; and what goes is what nobody uses, wants, or has left out of the patterns."""
+    for name in ("used:1", "wanted:1", "other:1", "free:1"):
+        registry.push(name, name)
+    used, wanted, other, free = (f"{registry.open}/{name}:1" for name in ("used", "wanted", "other", "free"))
+    workers = [worker(used), worker(wanted, "later", state="stopped")]
+    api = shared_testbed.need("docker").api
+    for name in (other, free):
+        api.pull(name)
+    registry.push("free:1", "newer")
+    api.pull(free)  # the older one has no tag any more
+    mine = f"{registry.open}/*"
+    rules = {
+        "workers": workers,
+        "state": "absent",
+        "older_than": "0s",
+        "match": [f"{registry.open}/used*", f"{mine}ee*"],
+    }
+    made = fleet.tasks(
+        task("fleet_init"),
+        task("fleet_images", workers=workers, state="present", check=True),
+        task("fleet_images", workers=workers, state="present"),
+        task("fleet_images", workers=workers, state="present"),
+        task("fleet", workers=workers),
+        task("fleet_images", rules, check=True),
+        task("fleet_images", {**rules, "older_than": "1d"}),
+        task("fleet_images", rules),
+        task("fleet_images", rules),
+        task("fleet_images", {**rules, "match": []}),
+        task("fleet_images", workers=[worker(f"{registry.open}/none:1")], state="present"),
+    )
+    assert [one.get("pulled") for one in made[1:4]] == [sorted([used, wanted])] * 2 + [[]]
+    assert [one["changed"] for one in made[1:4]] == [True, True, False]
+    assert [len(one["removed"]) for one in made[5:9]] == [2, 0, 2, 0]
+    assert [one["changed"] for one in made[5:9]] == [True, False, True, False]
+    assert registry.here() == {used, wanted, other}
+    assert {name for one in made[7]["removed"] for name in one["names"]} > {free}
+    assert "needs patterns" in made[9]["msg"]
+    assert made[10]["failed"]
+    assert "has no such image" in made[10]["msg"]
+
+
 def _texts(place: Path) -> Iterator[str]:
     """Read all that a fleet leaves on disk, but for what the user wrote himself."""
     own = {"inventory.yml", "play.yml", "password"}

@@ -452,6 +452,29 @@ class Preparing(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Image:
+    """An image that a provider has; ``since`` is when it came (Unix seconds), ``wanted`` are the names that a document has for it."""
+
+    id: str
+    names: tuple[str, ...]
+    size: int
+    since: float
+    used: bool
+    wanted: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Imaging(Protocol):
+    """What a provider may have beyond its port, if it keeps images that somebody has to clean up."""
+
+    def images(self, instances: Sequence[Instance]) -> Sequence[Image]:
+        """List all images, whoever brought them; ``instances`` say which are wanted."""
+
+    def remove_image(self, image: Image) -> None:
+        """Remove an image. Raises HodeiError(conflict) when something needs it."""
+
+
 @runtime_checkable
 class Leaving(Protocol):
     """What a provider may have beyond its port, if it keeps something on this machine beside its objects."""

@@ -25,6 +25,8 @@ from ..model.ports import (
     ExecRequest,
     ExecResult,
     Fingerprint,
+    Image,
+    Imaging,
     Inheriting,
     Leaving,
     Listing,
@@ -216,6 +218,16 @@ class Resilient:
     def prepare(self, instances: Sequence[Instance], tell: Callable[[int, int], None]) -> Mapping[Address, HodeiError]:
         """Get ready what objects need, where the provider knows how to. That takes as long as it takes."""
         return self._provider.prepare(instances, tell) if isinstance(self._provider, Preparing) else {}
+
+    def images(self, instances: Sequence[Instance]) -> Sequence[Image]:
+        """List images, where the provider has some."""
+        provider = self._provider
+        return self._once(lambda: provider.images(instances)) if isinstance(provider, Imaging) else ()
+
+    def remove_image(self, image: Image) -> None:
+        """Remove an image."""
+        if isinstance(self._provider, Imaging):
+            self._provider.remove_image(image)
 
     def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command inside a worker."""

@@ -21,6 +21,7 @@ from ...model.ports import (
     ExecRequest,
     ExecResult,
     Fingerprint,
+    Image,
     Limits,
     Listing,
     LogRequest,
@@ -218,6 +219,20 @@ class DockerProvider:
         with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(items)))) as pool:
             for done in as_completed([pool.submit(one, item) for item in items]):
                 yield done.result()
+
+    # ---- images --------------------------------------------------------------------------------------------------
+
+    def images(self, instances: Sequence[Instance]) -> Sequence[Image]:
+        """List the images of the Engine."""
+        from .pruning import all_images
+
+        return all_images(self._engine, self._images, (str(one.spec["image"]) for one in instances))
+
+    def remove_image(self, image: Image) -> None:
+        """Remove an image that nobody uses."""
+        from .pruning import remove
+
+        remove(self._engine, image)
 
     # ---- inside a container --------------------------------------------------------------------------------------
 
