@@ -53,7 +53,8 @@ test: venv  ## every gate, every test, the coverage floor and the final checks
 soak: venv  ## the fault suites as long storms
 	@HODEI_SOAK=1 $(dev)/python tools/suites.py --no-lint faults
 
-bench: venv  ## measure against the targets
+bench: venv  ## measure against the targets, and beside what else there is
+	@python=$(python) && "$$python" tools/make_venv.py requirements/peers.lock .venv/peers
 	@PATH="$(CURDIR)/$(dev):$$PATH" $(dev)/python tests/bench/run.py $(BENCH)
 
 .PHONY: generate

@@ -9,6 +9,7 @@ objects by other means than the provider itself. What a provider says it cannot 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -252,14 +253,22 @@ class DockerRig:
 
     def close(self) -> None:
         """Remove all containers of ours, and the volumes of their records."""
-        for container in self._api.containers(all=True, filters=self._ours):
-            self._api.remove_container(container["Id"], v=True, force=True)
+        wait_for(self._none_left, "the containers to be gone")
         for volume in self._api.volumes(filters=self._ours)["Volumes"] or ():
             self._api.remove_volume(volume["Name"])
         if self._opened and self._api.networks(filters=self._ours):
             self._opened[0].attend()  # removes what nobody needs, with its rules
         for provider in self._opened:
             provider.close()
+
+    def _none_left(self) -> bool:
+        from docker.errors import APIError
+
+        found = self._api.containers(all=True, filters=self._ours)
+        for container in found:
+            with contextlib.suppress(APIError):  # what a test has begun to delete
+                self._api.remove_container(container["Id"], v=True, force=True)
+        return not found
 
 
 def _leads_session(pid: int) -> bool:

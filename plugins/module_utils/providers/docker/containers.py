@@ -65,15 +65,19 @@ class Containers:
 
     def create(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
         """Make a container, or find the one that was made before, and see that it gets well."""
-        row = known.get((request.address, request.generation)) or self._make(request)
-        row = self._furnished(request, row)
-        try:
-            return self._begin(request, row)
-        except HodeiError as error:
-            if error.kind is not Kind.NOT_FOUND or self._survey.inspect(row.container) is not None:
-                raise
-        # An Engine takes back what it has not finished when whoever asked for it hangs up.
-        return self._begin(request, self._furnished(request, self._make(request)))
+        row = known.get((request.address, request.generation))
+        until = time.monotonic() + _RESERVED
+        while True:
+            row = row or self._make(request)
+            try:
+                return self._begin(request, self._furnished(request, row))
+            except HodeiError as error:
+                gone = error.kind is Kind.NOT_FOUND and self._survey.inspect(row.container) is None
+                if not gone or time.monotonic() > until:
+                    raise
+            # An Engine lists what it has not finished yet, and takes it back when whoever asked for it hangs up.
+            time.sleep(_FIRST_POLL)
+            row = None
 
     def _begin(self, request: CreateRequest, row: Row) -> Outcome:
         self._refuse_another(row, request)
