@@ -15,6 +15,7 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hodei.workers.tests.testbed.bed import Unavailable
+from ansible_collections.hodei.workers.tests.testbed.certificates import Authority
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 _PREFIX = "hodei-dockerd-"
@@ -40,6 +42,8 @@ class DockerEngine:
     def __init__(self, url: str, image: str) -> None:
         self.url = url
         self.image = image
+        #: Where it answers by TLS, and who is let in there: keys of a provider's configuration. Empty where it does not.
+        self.by_tls: dict[str, Any] = {}
 
     @cached_property
     def api(self) -> Any:
@@ -60,6 +64,10 @@ class OwnEngine(DockerEngine):
         super().__init__(f"unix://{place}/docker.sock", image)
         self._server = server
         self._place = place
+        authority = Authority(place / "tls")
+        (self._cert, self._key), (cert, key) = authority.issue("server"), authority.issue("client")
+        tls = {"ca": authority.ca, "cert": cert, "key": key}
+        self.by_tls = {"url": f"tcp://127.0.0.1:{_free_port()}", "tls": tls}
         self._first: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,6 +86,11 @@ class OwnEngine(DockerEngine):
             f"--exec-root={self._place}/exec",
             f"--pidfile={self._place}/pid",
             f"--cgroup-parent=/{self._place.name}",
+            f"--host={self.by_tls['url']}",
+            "--tlsverify",
+            f"--tlscacert={self.by_tls['tls']['ca']}",
+            f"--tlscert={self._cert}",
+            f"--tlskey={self._key}",
         ]
         (self._place / "pid").unlink(missing_ok=True)  # of one that was killed
         # Left to the first process, so that nobody between reacts to its signals.
@@ -172,6 +185,11 @@ def _remove(place: Path) -> None:
         for folder, _unused, _unused_too in os.walk(root / place.name, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 def _children(pid: int) -> list[int]:

@@ -158,6 +158,7 @@ def _serve_ssh(server: str, place: Path) -> Iterator[SshHost]:
         "StrictModes": "no",
         "UsePAM": "no",
         "PermitRootLogin": "yes",
+        "AcceptEnv": "DOCKER_HOST",
         "Subsystem": "sftp internal-sftp",
     }
     configuration = place / "sshd_config"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -91,24 +92,24 @@ def _current_context(environ: Mapping[str, str]) -> str:
 
 
 def _context(name: str, environ: Mapping[str, str]) -> Endpoint:
-    """Read a context of the docker command; its layout is the SDK's business."""
+    """Read a context of the docker command, from where and as that keeps it (docker/cli: cli/context/store)."""
     if name == "default":
         return Endpoint(DEFAULT_URL, None, "context default")
-    from .sdk import import_sdk
-
-    import_sdk()
-    from docker.context import ContextAPI
-    from docker.errors import DockerException
-
+    folder = os.path.join(_folder(environ), "contexts")
+    digest = hashlib.sha256(name.encode()).hexdigest()
     try:
-        found = ContextAPI.get_context(name)
-    except (DockerException, OSError, ValueError) as error:
-        raise HodeiError(Kind.CONFIGURATION, f"the Docker context '{name}' cannot be read: {error}") from error
-    if found is None:
+        with open(os.path.join(folder, "meta", digest, "meta.json"), encoding="utf-8") as file:
+            about = json.load(file)["Endpoints"]["docker"]
+        url = _checked(str(about["Host"]), f"context {name}")
+    except FileNotFoundError as error:
         raise HodeiError(
-            Kind.CONFIGURATION, f"there is no Docker context '{name}'", hint="`docker context ls` names all."
-        )
-    config = found.TLSConfig
-    cert, key = (config.cert if config else None) or ("", "")
-    tls = Tls(config.ca_cert or "", cert, key, config.verify is not False) if config else None
-    return Endpoint(_checked(found.Host, f"context {name}"), tls, f"context {name}")
+            Kind.CONFIGURATION,
+            f"there is no Docker context '{name}' in {folder}",
+            hint="`docker context ls` names all.",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HodeiError(Kind.CONFIGURATION, f"the Docker context '{name}' cannot be read: {error!r}") from error
+    files = [os.path.join(folder, "tls", digest, "docker", f"{one}.pem") for one in ("ca", "cert", "key")]
+    ca, cert, key = (one if os.path.exists(one) else "" for one in files)
+    tls = Tls(ca, cert, key, not about.get("SkipTLSVerify", False))
+    return Endpoint(url, tls if tls != Tls() else None, f"context {name}")

@@ -89,19 +89,29 @@ class Engine:
     @cached_property
     def about(self) -> dict[str, Any]:
         """What the Engine says of itself. Raises HodeiError when it cannot be reached or is too old."""
-        found: dict[str, Any] = self._json("GET", "/version")
-        if _numbers(found["ApiVersion"]) < OLDEST:
+        try:
+            found: dict[str, Any] = self._json("GET", "/version")
+            spoken, least = found["ApiVersion"], found.get("MinAPIVersion") or found["ApiVersion"]
+            theirs = f"Docker Engine {found['Version']} speaks API {least} to {spoken}"
+            fits = _numbers(spoken) >= OLDEST and _numbers(least) <= NEWEST
+        except (KeyError, TypeError, ValueError) as error:
+            raise HodeiError(
+                Kind.CONFIGURATION,
+                f"what answers at {self.endpoint.url} (from {self.endpoint.origin}) is no Docker Engine",
+                hint="Name another by `url`, `socket`, `context` or DOCKER_HOST.",
+            ) from error
+        if not fits:
             raise HodeiError(
                 Kind.COMPATIBILITY,
-                f"Docker Engine {found['Version']} speaks API {found['ApiVersion']}",
-                hint=f"API {'.'.join(map(str, OLDEST))} (Engine 20.10) or later is needed.",
+                theirs,
+                hint=f"Needed is one of {_text(OLDEST)} (Engine 20.10) to {_text(NEWEST)}.",
             )
         return found
 
     @cached_property
     def version(self) -> str:
         """The version of the API that both sides speak."""
-        return ".".join(map(str, min(_numbers(self.about["ApiVersion"]), NEWEST)))
+        return _text(min(_numbers(self.about["ApiVersion"]), NEWEST))
 
     @cached_property
     def api(self) -> Any:
@@ -219,8 +229,12 @@ def _ask(
 
 
 def _numbers(version: str) -> tuple[int, int]:
-    major, _unused, minor = version.partition(".")
+    major, _unused, minor = str(version).partition(".")
     return int(major), int(minor)
+
+
+def _text(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def _message(body: bytes) -> str:

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...model.errors import HodeiError, Kind
+from . import transport
 from .endpoint import Endpoint
 
-#: Over a unix socket the SDK keeps connections by URL, so that none serves two containers: no more than are busy at once.
-_POOLS = 8
+#: No more connections are kept than calls are made at once.
+_POOL = 8
 _STATUS_KINDS = {
     400: Kind.CONFIGURATION,
     401: Kind.AUTHENTICATION,
@@ -69,17 +70,58 @@ def import_sdk() -> Any:
 
 
 def connect(endpoint: Endpoint, version: str, timeout: float) -> Any:
-    """Return an ``APIClient`` that speaks a version of the API. Raises HodeiError."""
+    """Return an ``APIClient`` that speaks a version of the API over lines of ours. Raises HodeiError.
+
+    With its own transports it would need paramiko for ssh, would believe REQUESTS_CA_BUNDLE more than what it is told of TLS, and
+    would keep connections by URL, so that none serves two containers.
+    """
     docker = import_sdk()
-    tls: Any = False
-    if endpoint.tls is not None:
-        own = endpoint.tls
-        pair = (own.cert, own.key) if own.cert else None
-        tls = docker.tls.TLSConfig(client_cert=pair, ca_cert=own.ca or None, verify=own.ca or own.verify)
+    from docker.transport import UnixHTTPAdapter
+
+    class Adapter(UnixHTTPAdapter):  # type: ignore[misc]
+        """Has one pool for all URLs."""
+
+        def get_connection(self, url: str, proxies: Any = None) -> Any:
+            return pool
+
+    pool = _pool(endpoint, timeout)
     with told():
-        return docker.APIClient(
-            base_url=endpoint.url, version=version, timeout=timeout, tls=tls, use_ssh_client=True, num_pools=_POOLS
-        )
+        api = docker.APIClient(base_url="unix:///of-no-meaning", version=version, timeout=timeout)
+    api.mount("http+docker://", Adapter("http+unix:///of-no-meaning", timeout))
+    close = api.close
+
+    def close_all() -> None:
+        pool.close()
+        close()
+
+    api.close = close_all
+    return api
+
+
+def _pool(endpoint: Endpoint, timeout: float) -> Any:
+    from urllib3.connection import HTTPConnection
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    class Connection(HTTPConnection):
+        """HTTP over a line."""
+
+        line: transport.Line | None = None
+
+        def connect(self) -> None:
+            self.line = transport.connect(endpoint, timeout)
+            self.sock = self.line.sock
+
+        def close(self) -> None:
+            super().close()
+            if self.line is not None:
+                self.line.close()
+
+    class Pool(HTTPConnectionPool):
+        """Opens lines."""
+
+        ConnectionCls = Connection
+
+    return Pool("localhost", timeout=timeout, maxsize=_POOL)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import tempfile
 import threading
 from urllib.parse import urlsplit
 
+from ...model.errors import HodeiError, Kind
 from .endpoint import Endpoint, Tls
 
 _CHUNK = 1 << 16
@@ -37,7 +38,7 @@ class Line:
 
 
 def connect(endpoint: Endpoint, timeout: float) -> Line:
-    """Connect to an Engine. Raises OSError."""
+    """Connect to an Engine. Raises OSError, and HodeiError(configuration)."""
     url = urlsplit(endpoint.url)
     if url.scheme == "unix":
         sock = socket.socket(socket.AF_UNIX)
@@ -62,6 +63,7 @@ class _Ssh(Line):
         ours, theirs = socket.socketpair()
         ours.settimeout(timeout)
         super().__init__(ours)
+        self._words: list[str] = []
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the line
         with theirs:
             try:
@@ -80,18 +82,17 @@ class _Ssh(Line):
         """Return the last words of ssh."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_LEAVING)
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        return ConnectionError(lines[-1]) if lines else None
+        if not self._said.closed:
+            self._said.seek(0)
+            self._words = self._said.read().decode(errors="replace").strip().splitlines()
+        return ConnectionError(self._words[-1]) if self._words else None
 
     def close(self) -> None:
         """Hang up, which ends ssh; one that does not hear is killed."""
         super().close()
-        try:
-            self._process.wait(_LEAVING)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.why()
+        self._process.kill()
+        self._process.wait()
         self._said.close()
 
 
@@ -206,10 +207,18 @@ class _Tls(Line):
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return whom we trust, and who we are. Raises OSError for a file that cannot be read."""
-    context = ssl.create_default_context(cafile=tls.ca or None)
-    if tls.cert:
-        context.load_cert_chain(tls.cert, tls.key or None)
+    """Return whom we trust, and who we are. Raises HodeiError(configuration) for files that cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca or None)
+        if tls.cert:
+            context.load_cert_chain(tls.cert, tls.key or None)
+    except OSError as error:
+        files = ", ".join(filter(None, (tls.ca, tls.cert, tls.key)))
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"the files of `tls` cannot be used ({files}): {error.strerror or error}",
+            hint="They are PEM files; the key has no password, and this user may read it.",
+        ) from error
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

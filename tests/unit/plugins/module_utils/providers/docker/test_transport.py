@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.endpoint import Endpoint, Tls
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.transport import connect, ssh_command
-from ansible_collections.hodei.workers.tests.support.certificates import Authority
+from ansible_collections.hodei.workers.tests.testbed.certificates import Authority
 
 BIG = 8 << 20
 
