@@ -30,6 +30,14 @@ def resources(service: Fields, limits: Fields, reservations: Fields) -> dict[str
     limits.end({}, "cpus memory pids")
     reservations.end(RESERVATIONS, "devices")
     _swap(service, memory)
+    storage = service.below("storage_opt")
+    found["storage"] = storage.size("size")
+    storage.end(
+        dict.fromkeys(
+            storage.block, ("a worker has a limit of storage, and no other option of its driver", "leave it out")
+        ),
+        "size",
+    )
     return {name: value for name, value in found.items() if value and value != "0"}
 
 

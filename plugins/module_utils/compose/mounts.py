@@ -91,6 +91,8 @@ class Mounts:
         for option in parts[2].split(",") if len(parts) > 2 and made else ():
             if option == "ro":
                 made = {**(made or {}), "read_only": True}
+            elif option in _RELABEL:
+                made = {**(made or {}), "relabel": _RELABEL[option]}
             elif option not in _NO_EFFECT:
                 reason = _OPTIONS.get(option, BIND["propagation"])
                 notes.left_out(spot, path, f"{option}: {reason[0]}", reason[1])
@@ -142,7 +144,7 @@ class Mounts:
         if kind == "volume":
             fields.below("volume").end(VOLUME_MOUNT, "")
         if kind == "bind":
-            _bind(fields.below("bind"))
+            made = {**made, **_bind(fields.below("bind"))} if made else None
         fields.end(
             dict.fromkeys(("bind", "volume", "tmpfs", "image"), (f"it means nothing for type {kind}", "leave it out")),
             known,
@@ -150,17 +152,22 @@ class Mounts:
         return {**made, "read_only": True} if made and read_only else made
 
 
-_OPTIONS = {"nocopy": VOLUME_MOUNT["nocopy"], "z": BIND["selinux"], "Z": BIND["selinux"]}
+_OPTIONS = {"nocopy": VOLUME_MOUNT["nocopy"]}
+_RELABEL = {"z": "shared", "Z": "private"}
 
 
-def _bind(fields: Fields) -> None:
+def _bind(fields: Fields) -> dict[str, Any]:
+    label = fields.text("selinux")
     if fields.flag("create_host_path"):
         fields.differs(
             "create_host_path",
             "a directory of the host is not made",
             "make it before the converge: ansible.builtin.file",
         )
-    fields.end(BIND, "create_host_path")
+    fields.end(BIND, "selinux create_host_path")
+    if label and label not in _RELABEL:
+        fields.wrong("selinux", f"'{label}' is no way to label", "write z (shared) or Z (private)")
+    return {"relabel": _RELABEL[label]} if label in _RELABEL else {}
 
 
 def _tmpfs_long(fields: Fields) -> dict[str, Any]:

@@ -64,17 +64,19 @@ class Loader:
 
     def _named(self, paths: Sequence[str]) -> list[str]:
         """A directory stands for the files that Compose finds in it."""
+        paths = [os.path.abspath(path) for path in paths]
         if len(paths) == 1 and os.path.splitext(paths[0])[1] not in (".yml", ".yaml", ".json"):
             inside = [os.path.join(paths[0], name) for name in FILE_NAMES]
             base = next((path for path in inside if self.there(path)), None)
             if base is not None:
                 over = (os.path.join(paths[0], name) for name in OVERRIDES)
                 return [base, *[path for path in over if self.there(path)][:1]]
-        return [os.path.abspath(path) for path in paths]
+        return list(paths)
 
     def _shown(self, path: str) -> str:
         """Name a file as people see it who stand beside the first one."""
-        return os.path.relpath(path, self._home) if os.path.commonpath((path, self._home)) == self._home else path
+        below = os.path.join(self._home, "")
+        return path.removeprefix(below) if path.startswith(below) else path
 
     def there(self, path: str) -> bool:
         try:
@@ -314,16 +316,16 @@ def _words(text: str) -> list[str]:
 
 def project_name(text: str) -> str:
     """Make the name of a project of a text, as Compose does."""
-    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-") or "compose"
+    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")[:63] or "compose"
 
 
 def _absolute(block: Block, directory: str) -> Block:
     """Make the paths in one file independent of where it lies, since parts of it may become parts of another one."""
 
     def full(path: Any) -> Any:
-        if not isinstance(path, str):
+        if path is None or isinstance(path, (Block, Rows)):
             return path
-        return os.path.normpath(os.path.join(directory, os.path.expanduser(path)))
+        return os.path.normpath(os.path.join(directory, os.path.expanduser(text_of(path))))
 
     for kind in ("configs", "secrets"):
         for one in _blocks_in(block.get(kind)):

@@ -68,7 +68,6 @@ SERVICE: Reasons = {
     "pull_refresh_after": ("images are not refreshed by age", "write pull_policy: always"),
     "runtime": ("the Engine's own default is used", "set `default-runtime` in daemon.json"),
     "stdin_open": ("a worker has no standard input", "use worker_exec"),
-    "storage_opt": ("only few storage drivers have a limit", "limit a tmpfs volume by its size"),
     "sysctls": ("a worker sets nothing of the kernel", "set it on the host, where it is not for one network alone"),
     "tty": ("a worker has no terminal", "leave it out; some programs need an option to write unbuffered"),
     "use_api_socket": (
@@ -142,7 +141,6 @@ PORT: Reasons = {
 
 BIND: Reasons = {
     "propagation": ("mounts below a volume do not propagate", "leave it out"),
-    "selinux": ("what is mounted is not relabelled", "label the directory itself: `chcon -t container_file_t`"),
     "recursive": ("what is mounted below comes along", "leave it out"),
 }
 

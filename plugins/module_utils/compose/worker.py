@@ -66,16 +66,16 @@ def worker(name: str, service: Fields, context: Context) -> dict[str, Any]:
     }
     deploy.end()
     _without_effect(service)
-    service.end(SERVICE, _KNOWN)
+    service.end(SERVICE, KNOWN)
     worker["lifecycle"] = {key: value for key, value in worker["lifecycle"].items() if value}
     kept = {key: value for key, value in worker.items() if value not in (None, "", [], {}) or key == "network"}
     return _protected({key: value for key, value in kept.items() if key != "network" or value})
 
 
-_KNOWN = (
+KNOWN = (
     "build cap_add cap_drop command configs container_name cpu_period cpu_quota cpus depends_on deploy entrypoint env_file environment "
     "expose extends gpus healthcheck image init label_file labels links logging mem_limit memswap_limit network_mode networks "
-    "pids_limit ports profiles pull_policy read_only restart scale secrets security_opt shm_size stop_grace_period stop_signal "
+    "pids_limit ports profiles pull_policy read_only restart scale secrets security_opt shm_size stop_grace_period stop_signal storage_opt "
     "tmpfs ulimits user volumes working_dir"
 )
 
@@ -250,7 +250,7 @@ def _log(service: Fields) -> dict[str, Any]:
         )
         return {}
     if driver == "local":
-        fields.differs("driver", "files are written as json-file has them", "leave it out")
+        fields.differs("driver", "it is one for all workers of a provider, json-file", "write log_driver: local there")
     log = {"max_size": options.size("max-size"), "max_files": options.whole("max-file", 1)}
     options.end(dict.fromkeys(options.block, ("a log has max-size and max-file", "leave it out")), "max-size max-file")
     fields.end({}, "driver options")

@@ -12,7 +12,7 @@ from typing import Any
 from .convert import Converted
 
 _TEMPLATE = re.compile(r"{{|{%|{#")
-_WIDTH = 120
+_WIDTH, _UNFOLDED = 120, 1 << 20
 _HOST = '{ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}'
 _HEAD = "# Made from a Compose file by hodei.workers.from_compose. It holds the values of its variables: keep it to yourself.\n"
 
@@ -55,7 +55,7 @@ def _yaml(content: Any) -> str:
     Dumper.add_representer(str, Dumper.text)
     Dumper.add_representer(list, Dumper.rows)
     Dumper.add_representer(dict, Dumper.block)
-    return str(yaml.dump(content, Dumper=Dumper, sort_keys=False, width=_WIDTH, allow_unicode=True))
+    return str(yaml.dump(content, Dumper=Dumper, sort_keys=False, width=_UNFOLDED, allow_unicode=True))
 
 
 def _is_short(values: Collection[Any]) -> bool:

@@ -15,7 +15,7 @@ import yaml
 
 from ansible_collections.hodei.workers.plugins.module_utils.compose import reasons
 from ansible_collections.hodei.workers.plugins.module_utils.compose.convert import Converted, convert
-from ansible_collections.hodei.workers.plugins.module_utils.compose.worker import _KNOWN
+from ansible_collections.hodei.workers.plugins.module_utils.compose.worker import KNOWN
 from ansible_collections.hodei.workers.plugins.module_utils.compose.written import inventory
 from ansible_collections.hodei.workers.plugins.module_utils.engine.carried import not_carried
 from ansible_collections.hodei.workers.plugins.module_utils.model.entries import Fragment
@@ -128,7 +128,7 @@ def test_broken(broken: dict[str, Any]) -> None:
 
 def test_every_key_of_a_service_is_known() -> None:
     """Each is carried or has a reason, and none has both."""
-    carried = set(_KNOWN.split()) | {"cap_drop", "cap_add", "provider", "extends"}
+    carried = set(KNOWN.split()) | {"cap_drop", "cap_add", "provider", "extends"}
     assert carried | reasons.SERVICE.keys() == set(SERVICE_KEYS.split())
     assert not carried & reasons.SERVICE.keys()
 
@@ -183,6 +183,42 @@ def test_no_key_vanishes_in_silence(fragment: dict[str, Any]) -> None:
     for path, steps in leaves(compose):
         if path not in SAME and not path.startswith(told):
             assert outcome({**files, "compose.yaml": without(compose, steps)}) != whole, path
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    "",
+    "a b",
+    5,
+    True,
+    1.5,
+    [],
+    {},
+    [[]],
+    [{}],
+    [None],
+    {"a": {}},
+    {"a": None},
+    ["a", "a"],
+    "-1",
+    "${",
+    ":",
+)
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda one: str(one["service"])[:60])
+def test_whatever_stands_there_is_no_bug_of_ours(fragment: dict[str, Any]) -> None:
+    """Put something odd in each place: it is carried, told, or refused in words."""
+    files = project(fragment)
+    compose = files["compose.yaml"]
+    for number, (_unused, steps) in enumerate(leaves(compose)):
+        for odd in ODD[number % 3 :: 3]:
+            other = deepcopy(compose)
+            place = other
+            for step in steps[:-1]:
+                place = place[step]
+            place[steps[-1]] = odd
+            outcome({**files, "compose.yaml": other})
 
 
 def test_an_inventory_says_the_same() -> None:
