@@ -9,12 +9,12 @@ import os
 import posixpath
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from ...model.errors import HodeiError, Problem
 from ...model.quantities import show_cpu
-from ...model.worker import Instance
+from ...model.worker import Instance, Spec
 from .profiles import seccomp_profile
 
 Said = Iterator[tuple[str, str, str]]
@@ -46,9 +46,28 @@ class Checks:
         self._image = image
 
     def problems(self, instance: Instance) -> list[Problem]:
-        """Return what is wrong with one instance."""
+        """Return what is wrong with one instance, but for what it may run without."""
         name = f"worker.{instance.address.name}"
-        checks = (
+        return [
+            Problem(f"{name}.{path}", message, hint, instance.source)
+            for path, message, hint in self._said(instance.spec)
+            if not _covered(path, instance.degrade)
+        ]
+
+    def carried(self, spec: Spec, degrade: Collection[str]) -> Spec:
+        """Return a spec without what this Engine cannot carry and the worker may run without."""
+        lacking = {path for path, _unused, _unused in self._said(spec) if _covered(path, degrade)} if degrade else set()
+        groups = {name: spec[name] for name in ("resources", "security") if name in spec}
+        return {
+            **spec,
+            **{
+                group: {name: value for name, value in own.items() if f"{group}.{name}" not in lacking}
+                for group, own in groups.items()
+            },
+        }
+
+    def _said(self, spec: Spec) -> Said:
+        for check in (
             _image,
             self._user,
             _volumes,
@@ -59,17 +78,11 @@ class Checks:
             self._storage,
             _seccomp,
             self._modules,
-        )
-        return [
-            Problem(f"{name}.{path}", message, hint, instance.source)
-            for check in checks
-            for path, message, hint in check(instance)
-            if not any(path == one or path.startswith(f"{one}.") for one in instance.degrade)
-        ]
+        ):
+            yield from check(spec)
 
-    def _user(self, instance: Instance) -> Said:
+    def _user(self, spec: Spec) -> Said:
         """Where neither says a user, or the image is not there yet, that is settled when the container is made."""
-        spec = instance.spec
         if not spec.get("security", {}).get("non_root") or not spec.get("image"):
             return
         user = str(spec.get("user", ""))
@@ -80,9 +93,9 @@ class Checks:
         if name and name.lstrip("0") in ("", "root"):
             yield "security.non_root", "the worker would run as root", "name another user: in `user`"
 
-    def _sources(self, instance: Instance) -> Said:
+    def _sources(self, spec: Spec) -> Said:
         """A directory of the host has to be there; where the Engine is elsewhere, it says so itself before it makes anything."""
-        wanted = [one for one in instance.spec.get("volumes", ()) if one.get("type") == "host"]
+        wanted = [one for one in spec.get("volumes", ()) if one.get("type") == "host"]
         if not wanted or not self._is_here():
             return
         for one in wanted:
@@ -95,8 +108,8 @@ class Checks:
         info = self._info()
         return bool(info.get("Name") == socket.gethostname() and os.path.isdir(info.get("DockerRootDir") or "/nowhere"))
 
-    def _limits(self, instance: Instance) -> Said:
-        resources = instance.spec.get("resources", {})
+    def _limits(self, spec: Spec) -> Said:
+        resources = spec.get("resources", {})
         memory, cpu = resources.get("memory"), resources.get("cpu")
         if memory and memory < _LEAST_MEMORY:
             yield "resources.memory", "an Engine takes no limit below 6Mi", "give 6Mi or more"
@@ -106,8 +119,8 @@ class Checks:
             cores = show_cpu(1000 * self._info()["NCPU"])
             yield "resources.cpu", f"the Engine's machine has {cores} cores only", f"give {cores} or less"
 
-    def _storage(self, instance: Instance) -> Said:
-        if not instance.spec.get("resources", {}).get("storage"):
+    def _storage(self, spec: Spec) -> Said:
+        if not spec.get("resources", {}).get("storage"):
             return
         info = self._info()
         below = dict(info.get("DriverStatus") or ()).get("Backing Filesystem", "")
@@ -115,9 +128,9 @@ class Checks:
             why = f"the Engine's storage driver, {info['Driver']} on {below or 'this file system'}, has no limits"
             yield "resources.storage", why, "remove it, or use a volume of type tmpfs with a size"
 
-    def _modules(self, instance: Instance) -> Said:
+    def _modules(self, spec: Spec) -> Said:
         """A profile that nobody would enforce must not be taken for one that is."""
-        security = instance.spec.get("security", {})
+        security = spec.get("security", {})
         for field, what in (("apparmor", "AppArmor"), ("selinux", "SELinux")):
             if security.get(field) and not self._has(field):
                 hint = "remove it, or run where the Engine has it"
@@ -127,18 +140,24 @@ class Checks:
         return any(one.startswith(f"name={module}") for one in self._info().get("SecurityOptions") or ())
 
 
-def _image(instance: Instance) -> Said:
-    if not instance.spec.get("image"):
+def _covered(path: str, degrade: Collection[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}.") for one in degrade)
+
+
+def _image(spec: Spec) -> Said:
+    if not spec.get("image"):
         yield "image", "a Docker worker needs an image", "give `image`"
 
 
-def _volumes(instance: Instance) -> Said:
-    uid = str(instance.spec.get("user", "")).partition(":")[0]
-    for one in instance.spec.get("volumes", ()):
+def _volumes(spec: Spec) -> Said:
+    uid = str(spec.get("user", "")).partition(":")[0]
+    for one in spec.get("volumes", ()):
         place, kind = f"volumes.{one['name']}", one.get("type", "empty")
         path = posixpath.normpath(one["path"])
         if path in ("/", ".") or path.startswith(".."):
             yield place, "a volume cannot take this place", "give the path of a directory below another one"
+        if kind == "empty" and one.get("read_only"):
+            yield place, "an Engine makes no volume of type empty that nobody may write to", "remove read_only"
         if one.get("size") is not None and kind != "tmpfs":
             yield place, "an Engine limits the size of a tmpfs only", "write type: tmpfs, or remove size"
         closed = not int(one.get("mode", "1777"), 8) & 0o002
@@ -147,9 +166,8 @@ def _volumes(instance: Instance) -> Said:
             yield place, f"nobody can tell which number the user {uid} has before the container is there", hint
 
 
-def _files(instance: Instance) -> Said:
+def _files(spec: Spec) -> Said:
     """What an Engine cannot put where the document wants it."""
-    spec = instance.spec
     volumes = {_at(one["path"]): one for one in spec.get("volumes", ())}
     closed = spec.get("security", {}).get("read_only_root", False)
     for file in spec.get("files", ()):
@@ -164,8 +182,6 @@ def _files(instance: Instance) -> Said:
                 f"it lies in volume {volume['name']}, which {what}",
                 "choose a path outside of it, or type: empty",
             )
-        elif volume is not None and volume.get("read_only"):
-            yield place, f"it lies in volume {volume['name']}, which is read-only", "remove read_only there"
         elif volume is None and closed:
             hint = "add a volume of type empty around it, such as {name: conf, path: conf}, and put it there"
             yield place, "the root file system is read-only, so no file can be put there or changed", hint
@@ -175,18 +191,18 @@ def _at(path: str) -> str:
     return posixpath.normpath(posixpath.join(_SOMEWHERE, path))
 
 
-def _names(instance: Instance) -> Said:
-    for name in instance.spec.get("resources", {}).get("ulimits", {}):
+def _names(spec: Spec) -> Said:
+    for name in spec.get("resources", {}).get("ulimits", {}):
         if _ULIMITS(name) is None:
             yield f"resources.ulimits.{name}", "an Engine knows no such limit", "see setrlimit(2)"
     for field in ("add_capabilities", "drop_capabilities"):
-        for name in instance.spec.get("security", {}).get(field, ()):
+        for name in spec.get("security", {}).get(field, ()):
             if _CAPABILITIES(name.upper().removeprefix("CAP_")) is None:
                 yield f"security.{field}", f"there is no capability named {name}", "see capabilities(7)"
 
 
-def _seccomp(instance: Instance) -> Said:
+def _seccomp(spec: Spec) -> Said:
     try:
-        seccomp_profile(instance.spec)
+        seccomp_profile(spec)
     except HodeiError as error:
         yield "security.seccomp", error.message, error.hint

@@ -292,8 +292,11 @@ class Delivery:
                 self._engine.api.put_archive(container, place, pack(items, place))
 
 
-def drift(engine: Engine, container: str, record: Record) -> dict[str, Any]:
-    """Return field path -> what is there now, for every file that is not as it was put."""
+def drift(engine: Engine, container: str, record: Record, *, running: bool) -> dict[str, Any]:
+    """Return field path -> what is there now, for every file that is not as it was put.
+
+    One that is still to be removed counts only where it could have been.
+    """
     found: dict[str, Any] = {}
     for one in record.files:
         name, seen = f"files.{one['path']}", stat(engine, container, one["at"])
@@ -304,7 +307,7 @@ def drift(engine: Engine, container: str, record: Record) -> dict[str, Any]:
             found[f"{name}.mode"] = f"{seen.mode:04o}"
         if not _is_same(engine, container, one, seen):
             found[f"{name}.content"] = CHANGED
-    for one in record.gone:
+    for one in record.gone if running else ():
         if stat(engine, container, one["at"]) is not None:
             found[f"files.{one['path']}.content"] = CHANGED
     return found

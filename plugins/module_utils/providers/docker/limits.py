@@ -58,7 +58,7 @@ def settable(wanted: Mapping[str, Any], host: Mapping[str, Any], cores: int) -> 
     if not wanted["NanoCpus"] and host.get("NanoCpus"):
         found["NanoCpus"] = cores * _NANO
     if not wanted["Memory"] and host.get("Memory"):
-        found |= {"Memory": _UNLIMITED, "MemorySwap": -1}
+        found |= {"Memory": _UNLIMITED, "MemorySwap": _UNLIMITED}  # -1 for the second, and the kernel refuses the first
     if host.get("CpuShares"):
         found["CpuShares"] = _SHARES
     if host.get("CpusetCpus"):

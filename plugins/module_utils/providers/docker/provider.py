@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,6 +46,7 @@ from .sweeping import sweep
 if TYPE_CHECKING:
     import socket
 
+    from .checks import Checks
     from .containers import Containers
 
 Item = TypeVar("Item", CreateRequest, Target)
@@ -105,10 +107,7 @@ class DockerProvider:
 
     def validate(self, instances: Sequence[Instance]) -> list[Problem]:
         """Say what no container of this Engine can have, and which images cannot be had; each worker tells the same once."""
-        from .checks import Checks
-
-        checks = Checks(lambda: self._info, self._images.look)
-        problems = [problem for one in instances for problem in checks.problems(one)]
+        problems = [problem for one in instances for problem in self._checks.problems(one)]
         problems += self._networks.problems(instances)
         refused = self._images.problems(self._wanted(one.spec) for one in instances if one.spec.get("image"))
         for one in instances:
@@ -120,6 +119,12 @@ class DockerProvider:
     def _wanted(self, spec: Spec) -> tuple[str, str]:
         """Return the image of a worker, and how it is pulled."""
         return str(spec.get("image", "")), "always" if self._tags == "registry" else self._config.get("pull", "missing")
+
+    @cached_property
+    def _checks(self) -> Checks:
+        from .checks import Checks
+
+        return Checks(lambda: self._info, self._images.look)
 
     @cached_property
     def _info(self) -> Mapping[str, Any]:
@@ -189,13 +194,19 @@ class DockerProvider:
         def make(request: CreateRequest, known: Known) -> Outcome:
             if (request.address, request.generation) not in known:
                 self._images.have(*self._wanted(request.spec))
-            return self._containers.create(request, known)
+            return self._containers.create(self._carried(request), known)
 
         return self._each(requests, make)
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Bring containers up to date that go on living."""
-        return self._each(requests, self._containers.update)
+        return self._each(requests, lambda request, known: self._containers.update(self._carried(request), known))
+
+    def _carried(self, request: CreateRequest) -> CreateRequest:
+        """Leave out what this Engine cannot carry and the worker may run without."""
+        if not request.degrade or not request.spec:
+            return request
+        return replace(request, spec=self._checks.carried(request.spec, request.degrade))
 
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         """Do a verb to many containers at the same time."""

@@ -47,7 +47,7 @@ def observation(
         intent=Intent(record.intent),
         protected=record.protected,
         reason=without_values(reason, container["Config"].get("Env") or ()),
-        exit_code=state["ExitCode"] if ended and began is not None else None,
+        exit_code=_exit_code(state["ExitCode"], seen) if ended and began is not None else None,
         restarts=container.get("RestartCount", 0),
         created_at=seconds(container["Created"]),
         started_at=began,
@@ -82,6 +82,11 @@ def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerSt
     if state["ExitCode"] == 0 and not state.get("OOMKilled") and status != "dead":
         return WorkerState.COMPLETED, ""
     return WorkerState.FAILED, ending(container, record)
+
+
+def _exit_code(code: int, seen: WorkerState) -> int | None:
+    """What we stopped by a signal has no code of its own."""
+    return None if seen is WorkerState.STOPPED and code in (128 + signal.SIGTERM, 128 + signal.SIGKILL) else code
 
 
 def _running(health: Mapping[str, Any]) -> tuple[WorkerState, str]:

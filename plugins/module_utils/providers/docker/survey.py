@@ -90,7 +90,8 @@ class Survey:
         if (row.record.files or row.record.gone) and seconds(container["State"]["StartedAt"]) is not None:
             from .delivery import drift
 
-            files = drift(self._engine, row.container, row.record)
+            running = container["State"]["Status"] == "running"
+            files = drift(self._engine, row.container, row.record, running=running)
         return observation(container, row.record, row.revision, files)
 
     def listing(self) -> Listing:

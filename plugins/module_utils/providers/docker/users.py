@@ -24,7 +24,7 @@ class Users(NamedTuple):
 
         Raises HodeiError(configuration) when the image knows no such name.
         """
-        name, _unused, group = (user or "0").partition(":")
+        name, _unused, group = ("0" if user in ("", "root") else user).partition(":")
         entry = next((one for one in _entries(self.passwd, 4) if name in (one[0], one[2])), None)
         if entry is None and not name.isdigit():
             raise _unknown("user", name)

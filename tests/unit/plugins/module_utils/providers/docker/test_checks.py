@@ -62,7 +62,7 @@ CLOSED = {"read_only_root": True}
         ({"user": "app", **volume(type="tmpfs", mode="0700")}, "volumes.v", "which number the user app has"),
         (file("/v/a", **volume(type="tmpfs")), "files./v/a", "made anew at each start"),
         (file("/v/a", **volume(type="named")), "files./v/a", "not this worker's alone"),
-        (file("/v/a", **volume(read_only=True)), "files./v/a", "read-only"),
+        (volume(read_only=True), "volumes.v", "nobody may write"),
         (file("a", security=CLOSED, **volume()), "files.a", "the root file system is read-only"),
         ({"resources": {"memory": 5 << 20}}, "resources.memory", "below 6Mi"),
         ({"resources": {"cpu": 5}}, "resources.cpu", "below 10m"),

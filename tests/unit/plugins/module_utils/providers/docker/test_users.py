@@ -46,4 +46,5 @@ def test_an_unknown_name_is_told(user: str, what: str) -> None:
 def test_numbers_need_no_image() -> None:
     """Its files are read only where they say more."""
     assert [needs_names(user) for user in ("", "0", "root", "1:2")] == [False] * 4
+    assert [Users().identity(user) for user in ("", "0", "root", "1:2")] == [(0, 0), (0, 0), (0, 0), (1, 2)]
     assert [needs_names(user) for user in ("app", "1000", "1:staff")] == [True] * 3
