@@ -154,6 +154,28 @@ def test_what_somebody_updated_is_seen_and_put_right(workers: Workers) -> None:
     assert (outcome.error, outcome.observation and outcome.observation.drift) == (None, {})
 
 
+def test_a_renamed_container_is_still_ours(workers: Workers) -> None:
+    """It gets its name back; a copy with our labels is not, and what was released stays so."""
+    spec = workers.spec()
+    made = workers.make("a", spec)
+    workers.docker("commit", made.external_id, "hodei-spec-copy:1")
+    try:
+        workers.docker("run", "-d", "--name", "copy", "hodei-spec-copy:1", "sleep", "60")
+        workers.docker("rename", made.external_id, "mine-now")
+        seen = workers.see("a")
+        assert seen is not None
+        assert (seen.external_id, seen.drift) == (made.external_id, {"name": "mine-now"})
+        (outcome,) = workers.provider.update([workers.request("a", spec, drifted=("name",))])
+        assert outcome.observation is not None
+        assert outcome.observation.drift == {}
+        assert workers.docker("inspect", "-f", "{{.Name}}", made.external_id).strip() == "/conformance.a.1"
+        workers.do(Verb.RELEASE, "a")
+        assert workers.see("a") is None
+    finally:
+        workers.rig.close()
+        workers.docker("rmi", "-f", "hodei-spec-copy:1")
+
+
 def test_a_file_that_left_while_it_was_stopped(workers: Workers) -> None:
     """Nothing can remove it from a container that does not run; so it goes with the next start."""
     spec = workers.spec(files=[{"path": "a", "content": "1"}, {"path": "b", "content": "2"}])

@@ -29,7 +29,7 @@ from .records import Record
 from .reloading import reload
 from .sdk import engine_error, told
 from .seeing import moved_elsewhere, worker_state
-from .survey import Row, Survey
+from .survey import RELEASED, Row, Survey
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
 _LONGEST_START = 900.0
@@ -344,7 +344,7 @@ class Containers:
         """A container without a name of ours belongs to nobody, whatever its labels say."""
         with told():
             self._engine.api.update_container(row.container, restart_policy={"Name": "no"})
-            self._engine.api.rename(row.container, f"released.{row.name}.{row.container[:12]}")
+            self._engine.api.rename(row.container, f"{RELEASED}{row.name}.{row.container[:12]}")
 
     # ---- starting ------------------------------------------------------------------------------------------------
 

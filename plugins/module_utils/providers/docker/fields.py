@@ -21,6 +21,7 @@ def _none(note: str) -> Carry:
 _LATER = "not in this version of the Docker provider"
 
 COLUMN: Column = {
+    "name": Carry(Support.NATIVE, OnChange.UPDATE, "a container that somebody renamed gets its name back"),
     "image": _NATIVE,
     "program": Carry(Support.NATIVE, note="in place of the image's entry point"),
     "command": _NATIVE,

@@ -49,6 +49,7 @@ class Record:
     gone: Sequence[Mapping[str, Any]] = ()
     reload: Mapping[str, Any] | None = None
     stale: str = ""
+    image: str = ""
 
     @property
     def address(self) -> Address:
@@ -78,6 +79,7 @@ def new_record(request: CreateRequest, provider: str, ports: Mapping[str, str], 
         wanted=wanted,
         drain=_written(request.lifecycle.drain),
         reload=request.spec.get("reload"),
+        image=str(request.spec.get("image", "")),
     )
 
 

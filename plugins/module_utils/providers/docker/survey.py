@@ -19,6 +19,8 @@ from .seeing import observation, seconds
 
 #: Details of so many containers are asked for at the same time where the Engine is not on this machine.
 _AT_ONCE = 8
+#: A container with such a name belongs to nobody, whatever its labels say.
+RELEASED = "released."
 
 
 class Row(NamedTuple):
@@ -49,10 +51,11 @@ class Survey:
         containers = self._engine.get("/containers/json", all=1, filters=ours)
         volumes = self._engine.get("/volumes", filters=ours).get("Volumes") or ()
         later = records.revisions(volumes)
-        found = []
+        found: list[Row] = []
+        strays: list[Row] = []
         for container in containers:
             name = next((one[1:] for one in container["Names"] if one.count("/") == 1), "")
-            if not name.startswith(f"{self._owner}."):  # released, or somebody else's copy of our labels
+            if name.startswith(RELEASED):
                 continue
             record, revision = records.latest(container["Labels"], later.get(container["Id"], {}))
             if record is None:
@@ -62,8 +65,17 @@ class Survey:
                     hint="It may be of a later version of hodei.workers: use that one, or remove the container.",
                 )
             if record.provider == self._provider:
-                found.append(Row(container["Id"], name, record, revision))
-        return found
+                rows = found if name.startswith(f"{self._owner}.") else strays
+                rows.append(Row(container["Id"], name, record, revision))
+        there = {(row.record.address, row.record.generation) for row in found}
+        return found + [
+            row for row in strays if (row.record.address, row.record.generation) not in there and self._is_made(row)
+        ]
+
+    def _is_made(self, row: Row) -> bool:
+        """Whether a container with another name is ours, renamed by somebody, and not a copy made of an image with our labels."""
+        seen = self.inspect(row.container)
+        return seen is not None and seen["Config"]["Image"] == row.record.image
 
     def index(self) -> dict[tuple[Address, int], Row]:
         """List our containers by address and generation."""
@@ -92,6 +104,8 @@ class Survey:
 
             running = container["State"]["Status"] == "running"
             files = drift(self._engine, row.container, row.record, running=running)
+        if not row.name.startswith(f"{self._owner}."):
+            files = {**files, "name": row.name}
         return observation(container, row.record, row.revision, files)
 
     def listing(self) -> Listing:
