@@ -114,7 +114,7 @@ class Images:
     def _allowed(self, image: str, number: str, command: Sequence[str], timeout: float) -> None:
         from .scanning import scan
 
-        scan(command, timeout, image, number, {"DOCKER_HOST": self._engine.endpoint.url, **self._environ})
+        scan(command, timeout, image, number, {**self._environ, "DOCKER_HOST": self._engine.endpoint.url})
 
     # ---- pulling -------------------------------------------------------------------------------------------------
 
@@ -191,10 +191,11 @@ class Images:
 
         def one(image: str, policy: str) -> None:
             try:
-                if policy != "never" and (policy == "always" or self.look(image) is None):
-                    self._refuse_platform(image, self.ask(image))
-                elif policy == "never" and self.look(image) is None:
+                if self.look(image) is not None:
+                    return  # an update needs no pull; that of a replacement is tried before anything is stopped
+                if policy == "never":
                     raise missing(image)
+                self._refuse_platform(image, self.ask(image))
             except HodeiError as error:
                 if error.kind in _LASTING:
                     refused[image, policy] = error
