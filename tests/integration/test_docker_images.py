@@ -189,9 +189,9 @@ def test_twenty_workers_pull_once(fleet: Site, registry: Registry) -> None:
     for name in ("app:1", "other:1"):
         registry.push(name, name)
     images = [f"{registry.open}/app:1", f"{registry.open}/other:1"]
-    fleet.tasks(task("fleet_init"))
-    made = fleet.one("fleet", workers=[worker(images[0], count=18), worker(images[1], "other", count=2)])
-    assert made["changed"]
+    workers = [worker(images[0], count=18), worker(images[1], "other", count=2)]
+    made = fleet.tasks(task("fleet_init"), task("fleet", workers=workers))
+    assert [one["failed"] for one in made] == [False, False]
     assert [registry.pulls("app:1"), registry.pulls("other:1")] == [1, 1]
 
 
@@ -242,15 +242,16 @@ def test_a_tag_that_moves_on_the_engine(fleet: Site, registry: Registry, shared_
 def test_a_worker_goes_on_until_its_new_image_is_there(fleet: Site, registry: Registry) -> None:
     """Even where it is stopped before the new one is made: what cannot be pulled stops nothing."""
     registry.push("app:1", "one")
-    fleet.tasks(task("fleet_init"), task("fleet", workers=[worker(f"{registry.open}/app:1")]))
     made = fleet.tasks(
+        task("fleet_init"),
+        task("fleet", workers=[worker(f"{registry.open}/app:1")]),
         task("fleet", workers=[worker(f"127.0.0.1:{free_port()}/app:2")]),
         task("worker_exec", address="app", command=["cat", "/version"]),
     )
-    assert made[0]["failed"]
-    assert not made[0]["changed"]
-    assert "cannot be reached from the Engine" in made[0]["msg"]
-    assert made[1]["stdout"] == "one"
+    assert made[2]["failed"]
+    assert not made[2]["changed"]
+    assert "cannot be reached from the Engine" in made[2]["msg"]
+    assert made[3]["stdout"] == "one"
 
 
 def test_images_are_listed_pulled_and_pruned(fleet: Site, registry: Registry, shared_testbed: Testbed) -> None:
