@@ -383,6 +383,8 @@ class Containers:
         state, reason = worker_state(container, row.record)
         if state in (WorkerState.RUNNING, WorkerState.COMPLETED, WorkerState.PAUSED):
             return None
+        if state is WorkerState.RECOVERING and container["State"]["ExitCode"] == 0:
+            return None  # its policy is to start again after a good end
         env = container["Config"].get("Env") or ()
         if state in (WorkerState.DEGRADED, WorkerState.STARTING):
             text = without_values(reason or "it is still starting", env)
