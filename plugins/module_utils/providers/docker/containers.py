@@ -25,6 +25,7 @@ from .limits import drift, limits, needs_cores, settable
 from .mapping import Settings, create_body, needs_home, object_name, without_values
 from .networks import Networks
 from .profiles import seccomp_profile
+from .publishing import taken_port
 from .records import Record
 from .reloading import reload
 from .sdk import engine_error, told
@@ -357,7 +358,8 @@ class Containers:
             there = self._seen(row)
             if there is None:
                 raise
-            problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
+            problem = taken_port(self._engine, row.container, error)
+            problem = HodeiError(problem.kind, problem.message, hint=problem.hint, where=str(item.address))
             return Outcome(item.address, item.generation, there, problem)
         row = self._cleared(row)
         began, pause = time.monotonic(), _FIRST_POLL

@@ -27,7 +27,7 @@ _STATUS_KINDS = {
 #: What the Engine says when ..., as it says it in any version since 20.10 (moby: daemon/start.go, libnetwork/portallocator).
 _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (
-        re.compile(r"port is already allocated|address already in use"),
+        re.compile(r"port is already allocated|address already in use|all ports are allocated"),
         Kind.CONFLICT,
         "Choose another host port, or stop what has it.",
     ),

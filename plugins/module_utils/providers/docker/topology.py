@@ -22,6 +22,8 @@ from .mapping import is_published
 NETWORKS = "hodei.networks"
 #: Asks nobody: an address of the container itself. Left to itself, an Engine asks the resolver of its machine, rules or not.
 _NO_RESOLVER = "127.0.0.1"
+#: Where an Engine puts a container that says nothing: Docker, Podman.
+_DEFAULTS = (("bridge",), ("podman",))
 #: The longest name of a network device has 15 characters.
 _BRIDGE_DIGITS = 12
 _DIGITS = 8
@@ -131,8 +133,7 @@ def networks_of(container: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[st
     label = (container["Config"].get("Labels") or {}).get(NETWORKS)
     if label:
         return tuple(sorted(label.split(","))), seen
-    # The Engine's own choice: one, whatever it is called.
-    return (seen if len(seen) == 1 else ("bridge",)), seen
+    return (seen if seen in _DEFAULTS else _DEFAULTS[0]), seen
 
 
 def _digest(text: str, digits: int) -> str:

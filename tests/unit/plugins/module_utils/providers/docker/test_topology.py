@@ -146,7 +146,7 @@ def test_a_network_is_made_with_all_that_the_engine_itself_enforces() -> None:
 
 
 def test_a_container_says_where_it_is_to_be() -> None:
-    """One that the Engine connected by its own choice may be on a network of any name, but on one only."""
+    """One that the Engine connected by its own choice may be on a network of any name, but not beside another."""
     seen: dict[str, Any] = {"Networks": {"b": {}, "a": {}}}
     assert networks_of({"Config": {"Labels": {"hodei.networks": "b,a"}}, "NetworkSettings": seen})[0] == ("a", "b")
     alone = {"Config": {"Labels": None}, "NetworkSettings": {"Networks": {"podman": {}}}}
