@@ -9,12 +9,13 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ExecRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Instance
@@ -32,12 +33,14 @@ from ansible_collections.hodei.workers.tests.support.outside import (
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.dockerd import OwnEngine
 from ansible_collections.hodei.workers.tests.testbed.network import Network
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 pytestmark = pytest.mark.xdist_group("docker")
 
 #: Says hi to its neighbours.
 LISTEN = "nc -ll -p 9000 -e /bin/echo hi"
 ALLOWED = [{"cidr": f"{THERE}/32", "ports": [7001]}]
+COMPLETE = {"isolation": "complete"}
 STRICT = {"isolation": "strict", "allow": ALLOWED}
 #: What a container is asked to reach: in the world, on the Engine's machine, and by which names.
 WORLD = [f"tcp:{THERE}:7001", f"tcp:{THERE}:7002", f"tcp:{OTHER}:7001", f"udp:{THERE}:{UDP_PORT}", f"tcp:{METADATA}:80"]
@@ -109,7 +112,7 @@ def test_who_reaches_whom(fleet: Fleet, engine: OwnEngine) -> None:
             "type": "private",
             "block": [{"cidr": f"{METADATA}/32"}, {"cidr": f"{THERE}/32", "ports": [7002]}],
         },
-        "complete": {"isolation": "complete"},
+        "complete": COMPLETE,
         "isolated": {"type": "isolated"},
         "isolated-too": {"type": "isolated"},
     }
@@ -141,6 +144,37 @@ def test_who_reaches_whom(fleet: Fleet, engine: OwnEngine) -> None:
         assert seen is not None
         with socket.create_connection(("127.0.0.1", seen.ports["hi"]), 10) as client:
             assert client.recv(2) == b"hi"  # who comes in is answered: rules are about what a worker opens
+
+
+def test_a_forward_reaches_what_this_machine_reaches(fleet: Fleet) -> None:
+    """And says which networks it does not."""
+    wanted: dict[str, dict[str, Any]] = {
+        "strict": STRICT,
+        "public": {"type": "public"},
+        "isolated": {"type": "isolated"},
+        "complete": COMPLETE,
+    }
+    ports = [{"name": "hi", "container": 9000}]
+    outcomes = list(
+        fleet.provider.create([fleet.request(name, spec(fleet, one, ports=ports)) for name, one in wanted.items()])
+    )
+    assert [str(one.error) for one in outcomes if one.error] == []
+    for name in ("strict", "public"):
+        wait_for(partial(greeted, fleet, name), f"{name} to listen")
+    for name in ("isolated", "complete"):
+        with pytest.raises(HodeiError, match="cannot be reached from here"):
+            fleet.provider.forward(fleet.target(name), "hi")
+
+
+def greeted(fleet: Fleet, name: str) -> bool:
+    """Whether a worker says hi to a forward."""
+    try:
+        with fleet.provider.forward(fleet.target(name), "hi") as client:
+            return client.recv(2) == b"hi"
+    except HodeiError as error:
+        if error.kind is not Kind.NETWORK:
+            raise
+        return False
 
 
 def test_rules_hold_however_the_container_or_the_engine_is_started_again(fleet: Fleet, engine: OwnEngine) -> None:
@@ -249,7 +283,7 @@ def test_networks_come_with_the_first_worker_and_go_with_the_last(fleet: Fleet, 
     assert networks(engine) == []
 
 
-@pytest.mark.parametrize("network", [STRICT, {"type": "private", "aliases": ["store"]}, {}, {"isolation": "complete"}])
+@pytest.mark.parametrize("network", [STRICT, {"type": "private", "aliases": ["store"]}, {}, COMPLETE])
 def test_a_container_that_somebody_connected_elsewhere_is_put_right(
     fleet: Fleet, engine: OwnEngine, network: dict[str, Any]
 ) -> None:

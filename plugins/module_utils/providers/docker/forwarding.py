@@ -14,6 +14,10 @@ from ...model.errors import HodeiError, Kind
 from ...model.ports import Target
 from .endpoint import Endpoint
 from .records import Record
+from .topology import ISOLATED
+
+#: Published at every address.
+_ALL = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def dial(
@@ -34,7 +38,7 @@ def dial(
         raise HodeiError(
             Kind.COMPATIBILITY,
             f"port {port} is not published, and its network cannot be reached from here",
-            hint="Publish it: `host: 0` in the port.",
+            hint="Publish it: `host: 0` in the port; a network that is isolated cannot be reached, nor can isolation: complete.",
             where=where,
         )
     try:
@@ -65,8 +69,10 @@ def _inside(container: Mapping[str, Any], record: Record, port: str) -> str | No
 def _place(endpoint: Endpoint, container: Mapping[str, Any], inside: str) -> tuple[str, int] | None:
     published = _published(container, inside)
     if published:
-        host = "127.0.0.1" if endpoint.local else urlsplit(endpoint.url).hostname or ""
-        return host, int(published[0]["HostPort"])
+        at = published[0].get("HostIp")
+        here = at if at and at not in _ALL else "127.0.0.1"
+        return here if endpoint.local else urlsplit(endpoint.url).hostname or "", int(published[0]["HostPort"])
     networks = (container.get("NetworkSettings") or {}).get("Networks") or {}
-    address = next((one["IPAddress"] for one in networks.values() if one.get("IPAddress")), "")
+    found = [one["IPAddress"] for name, one in networks.items() if one.get("IPAddress") and f"{ISOLATED}." not in name]
+    address = "127.0.0.1" if "host" in networks else next(iter(found), "")
     return (address, int(inside.partition("/")[0])) if endpoint.local and address else None

@@ -20,6 +20,8 @@ from .mapping import is_published
 
 #: On a container: which networks it is to be on.
 NETWORKS = "hodei.networks"
+#: Marks the name of a network that is internal, and that its machine is not on.
+ISOLATED = ".isolated"
 #: Asks nobody: an address of the container itself. Left to itself, an Engine asks the resolver of its machine, rules or not.
 _NO_RESOLVER = "127.0.0.1"
 #: Where an Engine puts a container that says nothing: Docker, Podman.
@@ -97,6 +99,7 @@ def _network(spec: Mapping[str, Any], policy: str, owner: str, configured: Confi
     internal = spec.get("type") == "isolated"
     kind = spec.get("type") or ("strict" if spec.get("isolation") == "strict" else "private")
     base = spec.get("name") or ("private" if kind == "hybrid" else kind)
+    base += ISOLATED if internal and base != "isolated" else ""
     special = f".{_digest(f'{internal} {policy}', _DIGITS)}" if internal or policy else ""
     subnet = str(configured.get(spec.get("name", ""), {}).get("subnet", ""))
     return Network(f"{owner}.{base}{special}", internal, policy, subnet)
