@@ -59,7 +59,7 @@ def is_moved(owners: Owners, processes: dict[int, dict[str, str]], owner: str = 
     assert set(owners.processes()) == set(processes), "no process was touched"
     for variables in processes.values():
         assert Path(variables["HOME"]).is_dir()
-    assert len(owners.supervisors()) == 1
+    wait_for(lambda: len(owners.supervisors()) == 1, "one supervisor")  # its forker has its name for a moment
     directory = owners.place / owner / "providers" / "local" / owner / "process"
     records = [json.loads(path.read_bytes()[4096:]) for path in (directory / "records").glob("*.json")]
     assert {one["owner"] for one in records} == {owner}

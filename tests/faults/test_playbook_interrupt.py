@@ -32,7 +32,7 @@ SOON = 20.0
 def site() -> Iterator[Site]:
     """A fleet whose second worker is not ready before the file `go` is there, and whose third waits for that."""
     with closing(Site()) as one:
-        health = {"command": ["test", "-e", str(one.place / "go")], "interval": "100ms", "start_period": "2m"}
+        health = {"command": ["test", "-e", str(one.place / "go")], "interval": "100ms", "start_period": "10m"}
         one.set(
             [
                 {"name": "first", "command": SLEEP},

@@ -11,9 +11,9 @@ from __future__ import annotations
 import copy
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from ansible_collections.hodei.workers.tests.support.places import quick_directo
 from ansible_collections.hodei.workers.tests.support.process_documents import HOST_ENV, SERVE, Workers, process_workers
 from ansible_collections.hodei.workers.tests.support.process_world import Pids, World
 from ansible_collections.hodei.workers.tests.support.random_documents import one_of
+from ansible_collections.hodei.workers.tests.testbed.resources import free_ports
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 SOAK = bool(os.environ.get("HODEI_SOAK"))
@@ -86,6 +87,8 @@ class ProcessFleet(Fleet):
     def lose_supervisor(self, document: Document, pids: Pids) -> None:
         """Kill it: its workers do not notice, nobody sees a change, and the next one adopts them."""
         killed = self.supervisor()
+        if not killed:
+            return  # it has left: nobody had anything for it to do
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda: self.supervisor() != killed, "the supervisor to be gone")
         assert actions(self.preview(document)) == {}
@@ -117,7 +120,8 @@ def fleet(place: Path) -> Iterator[ProcessFleet]:
     made.converge(read([]), destroy=True, allow_empty=True, max_deletes=1000)  # type: ignore[arg-type]
     wait_for(lambda: not made.world.pids(), "the workers to end")
     if supervisor := made.supervisor():
-        os.kill(supervisor, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(supervisor, signal.SIGTERM)
         wait_for(lambda: not made.supervisor(), "the supervisor to leave")
 
 
@@ -154,13 +158,13 @@ def walk(fleet: ProcessFleet, found: Workers, changed: Workers, lose: tuple[bool
     assert before
     assert after
     pids = fleet.settle(before)
-    if lose[0] and fleet.supervisor():
+    if lose[0]:
         fleet.lose_supervisor(before, pids)
     wanted = wanted_changes(before, after, {"local": fleet.provider.fingerprint().column})
     hold_to(fleet.preview(after, allow_empty=True, max_deletes=1000), wanted)
     now = fleet.settle(after)
     runs_on(pids, now, wanted)
-    if lose[1] and fleet.supervisor():
+    if lose[1]:
         fleet.lose_supervisor(after, now)
 
 
@@ -201,19 +205,3 @@ def test_processes(fleet: ProcessFleet, place: Path) -> None:
 
     turn()
     assert turns >= DOCUMENTS
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody has, outside of the ranges that the kernel and the provider take from."""
-    found: list[int] = []
-    for number in range(15_000 + os.getpid() % 4000, 20_000):
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind(("", number))
-                udp.bind(("", number))
-            except OSError:
-                continue
-            found.append(number)
-        if len(found) == count:
-            break
-    return found

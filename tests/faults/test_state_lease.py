@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +29,9 @@ from ansible_collections.hodei.workers.tests.conformance.state.builders import (
     operation,
     resource,
 )
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
-TTL = 0.6
+TTL = 1.5
 
 FIRST = """
 import json, sys, time
@@ -91,6 +94,23 @@ def heard(child: subprocess.Popen[str]) -> list[Any]:
     return answer
 
 
+def stop_between_writes(child: subprocess.Popen[str], store: SqliteState) -> None:
+    """Stop a holder; in the middle of a renewal it would keep the lock on the file, which is another fault."""
+
+    def stopped() -> bool:
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+        with closing(sqlite3.connect(store.path, timeout=0, isolation_level=None)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError:
+                os.kill(child.pid, signal.SIGCONT)
+                return False
+
+    wait_for(stopped, "the holder to stop with nothing locked")
+
+
 def take_over(store: SqliteState, timeout: float = 30.0) -> Any:
     return acquire_waiting(store, "second", 600.0, timeout, time.time, time.sleep, lambda message: None)
 
@@ -99,7 +119,7 @@ def test_invariant_5_and_invariant_6_a_holder_that_slept_past_its_lease_writes_n
     store: SqliteState, first: subprocess.Popen[str]
 ) -> None:
     assert heard(first) == ["ready", "done"]
-    os.kill(first.pid, signal.SIGSTOP)
+    stop_between_writes(first, store)
     second = take_over(store)
     store.end(second, [ended("in-flight")])
     before = store.read(), store.lease(), store.history(9), store.events(None, 9)

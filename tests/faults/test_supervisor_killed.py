@@ -11,6 +11,7 @@ import shutil
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,13 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.process.su
     VARIABLE,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.procfs import look
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import OWNER, Fleet, ProcessRig, patient
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import (
+    OWNER,
+    Fleet,
+    ProcessRig,
+    patient,
+    wait_log,
+)
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 STORM_SECONDS = 120.0 if os.environ.get("HODEI_SOAK") else 8.0
@@ -91,7 +98,8 @@ def test_killed_at_a_failpoint(
     assert rig.objects() == 1, "what was released runs on"
     for pid in rig.processes():
         os.kill(pid, signal.SIGKILL)
-    assert list((rig.directory / "records").iterdir()) == []
+    # With nothing left to do it leaves soon, and takes the directory along.
+    assert list(rig.directory.glob("records/*")) == []
     assert not armed.exists(), f"nothing passes {name}"
 
 
@@ -108,15 +116,16 @@ def test_killed_at_random_under_load(fleet: Fleet, rig: ProcessRig) -> None:
             except HodeiError:
                 continue
             if pid is not None:
-                kills.append(pid)
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it may leave by itself, with nothing left to do
+                    os.kill(pid, signal.SIGKILL)
+                    kills.append(pid)
 
     thread = threading.Thread(target=killer)
     thread.start()
     wanted: set[int] = set()
     try:
         until = time.monotonic() + STORM_SECONDS
-        while time.monotonic() < until:
+        while time.monotonic() < until or len(set(kills)) < 4:
             keys = rng.sample(range(12), 6)
             if rng.random() < 0.6:
                 run_until_done(
@@ -131,7 +140,6 @@ def test_killed_at_random_under_load(fleet: Fleet, rig: ProcessRig) -> None:
         over.set()
         thread.join(20)
     run_until_done(lambda: fleet.provider.create([request(fleet, key) for key in wanted]), len(wanted))
-    assert len(set(kills)) > 3
     assert {one.address.key for one in fleet.provider.list().observations} == wanted
     assert rig.objects() == len(wanted)
 
@@ -143,12 +151,14 @@ def request(fleet: Fleet, key: int):
 
 def run_until_done(call, count: int) -> None:
     """Repeat a call until all its items are well: a supervisor that dies too often is a retryable error."""
+    errors: list[HodeiError] = []
     for _unused in range(20):
         try:
             outcomes = list(call())
         except HodeiError as error:
             if error.kind not in (Kind.NETWORK, Kind.TIMEOUT):
                 raise
+            errors = [error]
             continue
         errors = [outcome.error for outcome in outcomes if outcome.error]
         assert len(outcomes) == count
@@ -213,7 +223,8 @@ def test_a_paused_worker_stays_paused_and_a_stop_is_finished(fleet: Fleet, rig: 
     """The next supervisor takes up what the last one was about."""
     fleet.make("paused", rig.shell("sleep 600"))
     fleet.do(Verb.PAUSE, "paused")
-    fleet.make("stopping", rig.shell("trap '' TERM; while :; do sleep 0.05; done"))
+    fleet.make("stopping", rig.shell("trap '' TERM; echo deaf; while :; do sleep 0.05; done"))
+    wait_log(fleet, "stopping", b"deaf")
     thread = threading.Thread(target=lambda: fleet.act(Verb.STOP, "stopping", grace=600.0), daemon=True)
     thread.start()
     fleet.wait("stopping", WorkerState.STOPPING)
@@ -240,7 +251,7 @@ def test_a_supervisor_that_hangs_is_unknown_never_absent(rig: ProcessRig) -> Non
             assert caught.value.retryable
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert len(hasty.list().observations) == 1
+    assert len(rig.open().list().observations) == 1
 
 
 def test_it_leaves_when_nothing_is_left_and_leaves_nothing(fleet: Fleet, rig: ProcessRig) -> None:
@@ -283,7 +294,7 @@ def test_two_callers_start_one_supervisor(rig: ProcessRig) -> None:
         thread.join(60)
     assert len(fleets[0].provider.list().observations) == 6
     assert rig.objects() == 6
-    assert len(supervisors(rig)) == 1
+    wait_for(lambda: len(supervisors(rig)) == 1, "the others to see that there is one")
 
 
 def supervisors(rig: ProcessRig) -> list[int]:
@@ -319,7 +330,8 @@ def test_callers_who_come_as_it_leaves(rig: ProcessRig) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(90)
+        thread.join(300)
+        assert not thread.is_alive()
     assert problems == []
     assert rig.objects() == 0
     wait_for(lambda: not rig.directory.exists(), "the directory to go")

@@ -26,14 +26,15 @@ if os.fork() == 0:
         open(sys.argv[1], "w").write(str(os.getpid()))
         time.sleep(600)
     os._exit(0)
-time.sleep(float(sys.argv[2]))
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.05)
 """
 
 
-def daemon(tmp_path: Path, stays: float = 600) -> dict[str, object]:
-    """Return a spec that starts a daemon, and whose main process stays for some seconds."""
+def daemon(tmp_path: Path) -> dict[str, object]:
+    """Return a spec that starts a daemon, and whose main process stays until the file `go` is there."""
     return {
-        "command": [sys.executable, "-c", DAEMON, str(tmp_path / "pid"), str(stays)],
+        "command": [sys.executable, "-c", DAEMON, str(tmp_path / "pid"), str(tmp_path / "go")],
         "restart": {"policy": "never"},
     }
 
@@ -48,7 +49,7 @@ def lives(pid: int) -> bool:
     """Whether a process runs."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may go between opening and reading
         return False
 
 
@@ -63,8 +64,9 @@ def test_a_daemon_dies_with_its_worker(fleet: Fleet, tmp_path: Path, verb: Verb)
 
 def test_a_daemon_dies_when_its_worker_ends_by_itself(fleet: Fleet, tmp_path: Path) -> None:
     """Nothing outlives the main process."""
-    fleet.make("brief", daemon(tmp_path, stays=0.5))
+    fleet.make("brief", daemon(tmp_path))
     pid = daemon_pid(tmp_path)
+    (tmp_path / "go").touch()
     fleet.wait("brief", WorkerState.COMPLETED)
     assert not lives(pid)
 
@@ -95,7 +97,7 @@ def test_a_worker_that_forks_while_it_is_killed(fleet: Fleet) -> None:
     fleet.make("forks", fleet.rig.shell("while :; do setsid sleep 600 & sleep 0.01; done"))
     wait_for(lambda: fleet.rig.objects() > 20, "some children")
     fleet.do(Verb.DELETE, "forks", grace=0.0)
-    wait_for(lambda: fleet.rig.objects() == 0, "all to be gone", 5)
+    wait_for(lambda: fleet.rig.objects() == 0, "all to be gone")
 
 
 def test_a_pause_reaches_all_of_it(fleet: Fleet, rig: ProcessRig, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.playbook import Site, task
+from ansible_collections.hodei.workers.tests.support.playbook import RUN_SECONDS, Site, task
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -69,7 +69,7 @@ def test_disk_read_only(site: Site, testbed: Testbed) -> None:
 
 def start_converge(site: Site) -> subprocess.Popen[bytes]:
     """Start a converge that does not end before the file `go` is there, and wait until it is in the middle."""
-    health = {"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"}
+    health = {"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"}
     site.set([{"name": "a", "command": SLEEP, "restart": "never", "health": health}])
     site.tasks(task("fleet_init"))
     first = site.start("converge")
@@ -89,7 +89,7 @@ def test_second_converge_waits_and_says_for_whom(site: Site) -> None:
     second = site.start(site.write_play([task("fleet"), task("fleet_info", history=2)]))
     site.until(second, lambda: site.waits(second), "the second converge to wait")
     site.write("go", "")
-    assert first.wait(60) == 0
+    assert first.wait(RUN_SECONDS) == 0
     waited, info = site.finish(second).results[-2:]
     assert not waited["failed"], waited
     assert not waited["changed"]
@@ -102,10 +102,12 @@ def test_broken_lease(site: Site) -> None:
     first = start_converge(site)
     before = site.one("fleet_info")["lease"]["holder"]
     second = site.start(site.write_play([task("fleet", break_lease=True)]))
+    site.until(
+        second, lambda: site.one("fleet_info")["lease"]["holder"] != before, "the second converge to break the lease"
+    )
     site.until(second, lambda: site.waits(second), "the second converge to wait for the worker")
-    assert site.one("fleet_info")["lease"]["holder"] != before
     site.write("go", "")
-    assert first.wait(60) == 2
+    assert first.wait(RUN_SECONDS) == 2
     (result,) = site.finish(second).results
     assert not result["failed"], result["msg"]
     assert list(site.pids()) == ["a"]
@@ -163,11 +165,12 @@ def test_supervisor_killed(site: Site) -> None:
 
 def test_supervisor_hung(site: Site) -> None:
     """It says what to kill and that no worker is lost by it; killed, all is well."""
-    site.set(workers(1), hodei_providers={"local": {"type": "process", "timeout": "1s"}})
+    site.set(workers(1))
     site.tasks(task("fleet_init"), task("fleet"))
     before, supervisor = site.pids(), site.supervisor()
     os.kill(supervisor, signal.SIGSTOP)
-    refused = site.refused("fleet", workers=workers(2))
+    hasty = {"local": {"type": "process", "timeout": "1s"}}
+    refused = site.refused("fleet", workers=workers(2), providers=hasty)
     assert "does not answer within 1 s" in refused
     assert "kill" in refused
     assert "no worker is lost" in refused

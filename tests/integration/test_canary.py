@@ -43,6 +43,7 @@ def test_canaries_stay_in_the_worker(site: Site, tmp_path: Path) -> None:
         "command": ["sh", "-c", "echo password is $PASSWORD; exit 3"],
     }
     leaks |= {"env": {"PASSWORD": f"{CANARY}-log"}}
+    site.set(hodei_providers={"local": {"type": "process", "settle": "2s"}})  # for who ends at once to be seen doing so
     fleet = [{"name": "a", **fields(1), "env_from_host": ["CANARY_ENV"]}]
     other = [{"name": "a", **fields(2)}, leaks]
     wrong = [{"name": "a", **fields(3), "environment": {"PASSWORD": f"{CANARY}-misspelt"}}]

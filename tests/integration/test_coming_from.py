@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.compose.worker impor
 from ansible_collections.hodei.workers.plugins.module_utils.compose.written import inventory
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.tests.support.playbook import Site, task
+from ansible_collections.hodei.workers.tests.testbed.resources import free_port
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,9 +52,7 @@ def test_compose_example(site: Site) -> None:
     compose, fleet = (
         next(one for one in blocks("from-compose.md") if word in one) for word in ("services:", 'env: {PAUSE: "1"}')
     )
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     workers = take(site, fleet.replace("18734", str(port)))
     services = yaml.safe_load(compose)["services"]
     assert list(workers) == list(services)
@@ -93,8 +91,9 @@ def test_terraform_example(site: Site) -> None:
     assert set(site.pids().values()) == set(second.values()), "a renamed worker is not made anew"
 
     os.kill(second["ticker"], signal.SIGKILL)
-    wait_for(lambda: "ticker" not in site.pids(), "the ticker to die")
-    wait_for(lambda: "ticker" in site.pids(), "its supervisor to start it again")
+    wait_for(
+        lambda: site.pids().get("ticker", second["ticker"]) != second["ticker"], "its supervisor to start it again"
+    )
 
     site.set({"site": workers["web"]})
     assert "lifecycle.prevent_destroy protects it" in site.refused("fleet")

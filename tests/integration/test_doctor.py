@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.playbook import Site, task
+from ansible_collections.hodei.workers.tests.support.playbook import RUN_SECONDS, Site, task
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -158,7 +158,7 @@ def test_supervisor_killed_or_hung(running: Site) -> None:
 
 def test_run_that_goes_on_and_run_that_died(site: Site) -> None:
     """The lease names its holder; when that was killed, what it had begun is told, and that nothing needs to be done."""
-    health = {"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"}
+    health = {"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"}
     site.set([{"name": "a", "command": SLEEP, "restart": "never", "health": health}])
     site.play("init")
     first = site.start("converge")
@@ -166,9 +166,9 @@ def test_run_that_goes_on_and_run_that_died(site: Site) -> None:
     result = examine(site)
     assert "a run is going on" in said(result, "lease", "ok")
     assert "create worker.a" in said(result, "state", "warning")
-    module = site.module(first)
+    module = site.until(first, lambda: site.module(first), "the module")
     os.kill(module, signal.SIGKILL)
-    first.wait(60)
+    first.wait(RUN_SECONDS)
     result = examine(site)
     assert "is gone" in said(result, "lease", "warning")
     assert "the next run takes it at once" in said(result, "lease", "warning")

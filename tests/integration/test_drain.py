@@ -63,11 +63,11 @@ ASKED = {"busy": {"command": ["sh", "-c", 'test -e "$PLACE/job.$WORKER_ID"']}}
 
 
 def at_work(site: Site, drain: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Converge, and give the worker a job."""
+    """Converge with a job for the worker: it has that from its first moment."""
     one = worker(site, drain, **more)
     site.set([one])
-    site.play("converge")
     (site.place / "job").touch()
+    site.play("converge")
     wait_for(lambda: "begun" in out(site), "the job to begin")
     return one
 
@@ -114,7 +114,7 @@ def test_the_job_finishes_although_converge_is_killed_while_it_waits(site: Site)
     site.set([{**one, "env": {**one["env"], "NEW": "1"}}])
     run = site.start("converge")
     site.until(run, lambda: draining(site), "the worker to drain")
-    for pid in (site.module(run), run.pid, site.supervisor()):
+    for pid in (site.until(run, lambda: site.module(run), "the module"), run.pid, site.supervisor()):
         os.kill(pid, signal.SIGKILL)
     run.wait(SECONDS)
     assert site.pids()["runner"] == before

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
 from ansible_collections.hodei.workers.tests.support.examples import Example
+from ansible_collections.hodei.workers.tests.testbed.resources import free_port
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 OWNERS = {"github-runner": "ci-github", "gitlab-runner": "ci-gitlab", "jenkins-agent": "ci-jenkins"}
@@ -21,10 +21,7 @@ COUNTS = {"github-runner": "runners", "gitlab-runner": "runners", "jenkins-agent
 @pytest.fixture(params=sorted(OWNERS))
 def example(request: pytest.FixtureRequest) -> Iterator[Example]:
     """One of them, initialised and converged."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    with closing(Example(name=request.param, port=port, owner=OWNERS[request.param])) as made:
+    with closing(Example(name=request.param, port=free_port(), owner=OWNERS[request.param])) as made:
         made.play("init")
         assert made.play("converge").changed == 1
         yield made

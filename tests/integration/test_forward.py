@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import ECHO
 from ansible_collections.hodei.workers.tests.support.playbook import Site, task
+from ansible_collections.hodei.workers.tests.testbed.resources import free_port
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 CONNECTIONS = 100
@@ -151,8 +152,7 @@ def test_mistakes(echo: Site) -> None:
 def test_another_local_port(echo: Site) -> None:
     """The one that is there gives way."""
     first = echo.one("worker_forward", address="echo", port="echo")["local_port"]
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        free = found.getsockname()[1]
+    free = free_port()
     moved = echo.one("worker_forward", address="echo", port="echo", local_port=free)
     assert (moved["changed"], moved["local_port"]) == (True, free)
     assert refused(first)

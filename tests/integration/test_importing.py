@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.tests.support.playbook import Result, Site, task
+from ansible_collections.hodei.workers.tests.testbed.resources import free_port
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 SLEEP = ["sleep", "infinity"]
@@ -162,9 +163,7 @@ def test_forgotten_and_taken_back(site: Site) -> None:
 
 def test_its_ports(site: Site, start: Start) -> None:
     """A port has to have a number, and the process has to listen on it."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     server = [sys.executable, "-m", "http.server", str(port)]
     process = start(*server)
     web = {"name": "web", "command": server}

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.tests.support.playbook import Site, task
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 WIDTH = 60
 SECONDS = 120
@@ -102,7 +103,7 @@ def slow(site: Site) -> Site:
     health: dict[str, Any] = {
         "command": ["test", "-e", str(site.place / "go")],
         "interval": "200ms",
-        "start_period": "60s",
+        "start_period": "10m",
     }
     site.set(
         [
@@ -187,6 +188,6 @@ def test_module_that_is_killed_leaves_no_line(slow: Site) -> None:
     """What the module told last is forgotten with its task."""
     terminal = Terminal(slow, "converge")
     terminal.until(r"1 running")
-    os.kill(slow.module(terminal.process), signal.SIGKILL)
+    os.kill(wait_for(lambda: slow.module(terminal.process), "the module"), signal.SIGKILL)
     assert terminal.end() == 2
     assert not any("/3 done" in one for one in screen(terminal.text))

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.playbook import Result, Site, task
+from ansible_collections.hodei.workers.tests.support.playbook import RUN_SECONDS, Result, Site, task
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -81,14 +81,14 @@ def owner_missing(site: Site, testbed: Testbed) -> str:
 @shows
 def lease_held(site: Site, testbed: Testbed) -> str:
     site.set(
-        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"})
+        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"})
     )
     site.tasks(task("fleet_init"))
     first = site.start("converge")
     site.until(first, lambda: "a" in site.pids(), "the worker")
     message = site.refused("fleet", lease_timeout="0s")
     site.write("go", "")
-    assert first.wait(60) == 0
+    assert first.wait(RUN_SECONDS) == 0
     return message
 
 
@@ -163,14 +163,14 @@ def disk_full(site: Site, testbed: Testbed) -> str:
 def interrupted(site: Site, testbed: Testbed) -> str:
     """Kill everything of a converge in mid-air."""
     site.set(
-        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "60s"})
+        one(health={"command": ["test", "-e", str(site.place / "go")], "interval": "200ms", "start_period": "10m"})
     )
     site.tasks(task("fleet_init"))
     first = site.start("converge", start_new_session=True)
     module = site.until(first, lambda: "a" in site.pids() and site.module(first), "the worker")
     os.kill(module, signal.SIGKILL)
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait(60)
+    first.wait(RUN_SECONDS)
     site.write("go", "")
     return everything(site.one("fleet"))
 
@@ -193,10 +193,10 @@ def psutil_missing(site: Site, testbed: Testbed) -> str:
 
 @shows
 def supervisor_hung(site: Site, testbed: Testbed) -> str:
-    site.set(hodei_providers={"local": {"type": "process", "timeout": "1s"}})
     converged(site, one())
     supervisor = site.supervisor()
     os.kill(supervisor, signal.SIGSTOP)
+    site.set(hodei_providers={"local": {"type": "process", "timeout": "1s"}})
     message = site.refused("fleet", workers=one(count=2))
     os.kill(supervisor, signal.SIGKILL)
     return message
@@ -239,7 +239,7 @@ def unhealthy(site: Site, testbed: Testbed) -> str:
 @shows
 def exits_at_once(site: Site, testbed: Testbed) -> str:
     command = ["sh", "-c", "echo cannot open /etc/app.toml; exit 3"]
-    return initialised(site, one(command=command))
+    return initialised(site, one(command=command), providers={"local": {"type": "process", "settle": "20s"}})
 
 
 @shows

@@ -59,12 +59,12 @@ def test_packed_or_direct(site: Site) -> None:
 
 def test_time_to_live(site: Site) -> None:
     """Its end is enforced by the supervisor, told as drift, and the next converge starts it anew."""
-    site.set([{"name": "a", "command": SLEEP, "lifecycle": {"ttl": "2s"}}])
+    site.set([{"name": "a", "command": SLEEP, "lifecycle": {"ttl": "4s"}}])
     made = site.tasks(task("fleet_init"), task("fleet"))[1]
     assert made["changed"]
     wait_for(lambda: not site.pids(), "the end of its time")
     seen, anew = site.tasks(task("fleet_info"), task("fleet"))
-    assert "its time to live of 2 s is over" in seen["drift"][0]["reason"]
+    assert "its time to live of 4 s is over" in seen["drift"][0]["reason"]
     assert [one["action"] for one in anew["results"]] == ["start"]
 
 
@@ -76,12 +76,13 @@ def test_worker_of_another_user(site: Site, testbed: Testbed) -> None:
     site.place.chmod(0o711)
     workers = site.place / "workers"
     trap = f"ln -s {precious.parent} link; mkdir -p deep/er; ln -s {precious} deep/er/link; exec sleep infinity"
+    until = "until test -L deep/er/link; do sleep 0.05; done"
     site.set(
         [{"name": "a", "user": user.pw_name, "command": ["sh", "-c", trap]}],
         hodei_providers={"local": {"type": "process", "directory": str(workers)}},
     )
     _unused, made, asked = site.tasks(
-        task("fleet_init"), task("fleet"), task("worker_exec", address="a", command=["sh", "-c", "id -u; ls"])
+        task("fleet_init"), task("fleet"), task("worker_exec", address="a", command=["sh", "-c", f"{until}; id -u; ls"])
     )
     assert not made["failed"], made.get("msg")
     assert asked["stdout_lines"] == [str(user.pw_uid), "deep", "link"]

@@ -23,6 +23,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.engine.state.keys im
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import leads_session
 from ansible_collections.hodei.workers.tests.support.fleets import LINEAGE
 from ansible_collections.hodei.workers.tests.support.forks import in_child
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
@@ -87,7 +88,7 @@ class Owners:
         found = {}
         for pid, environ in _environments():
             variables = dict(pair.split("=", 1) for pair in environ.split("\0") if "=" in pair)
-            if variables.get("HODEI_SECRETS_DIR", "").startswith(f"{self.place}/") and os.getsid(pid) == pid:
+            if variables.get("HODEI_SECRETS_DIR", "").startswith(f"{self.place}/") and leads_session(pid):
                 found[pid] = variables
         return found
 
@@ -105,10 +106,15 @@ class Owners:
 
     def close(self) -> None:
         """End whatever lives here."""
-        for pid in (*self.supervisors(), *self.processes()):
+        wait_for(self._all_ended, "all to end")
+
+    def _all_ended(self) -> bool:
+        """Kill what there is, each time anew: a supervisor may have started somebody meanwhile."""
+        found = (*self.supervisors(), *self.processes())
+        for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not self.supervisors() and not self.processes(), "all to end")
+        return not found
 
 
 def _environments() -> Iterator[tuple[int, str]]:

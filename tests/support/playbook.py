@@ -20,11 +20,12 @@ from typing import Any, TypeVar
 
 import yaml
 
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import leads_session
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 OWNER = "ci-test"
 CALLBACKS = Path(__file__).resolve().parent / "callback"
-RUN_SECONDS = 120
+RUN_SECONDS = 240
 
 T = TypeVar("T")
 Task = dict[str, Any]
@@ -96,11 +97,12 @@ class Site:
     # ---- what the user writes --------------------------------------------------------------------------------------
 
     def write(self, name: str, content: Any) -> Path:
-        """Write a file beside the inventory, data as YAML."""
+        """Write a file beside the inventory, data as YAML. A playbook that starts at this moment reads the old one or the new one."""
         path = self.place / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
-        return path
+        draft = path.with_name(f".{path.name}.draft")
+        draft.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+        return draft.replace(path)
 
     def set(self, workers: Workers | None = None, **variables: Any) -> None:
         """Edit the inventory."""
@@ -164,9 +166,9 @@ class Site:
         return done
 
     def write_play(self, tasks: Sequence[Task], **play: Any) -> Path:
-        """Write a playbook of one play."""
+        """Write a playbook of one play, which is read when it has been started."""
         written = {"hosts": "localhost", "gather_facts": False, **play, "tasks": list(tasks)}
-        return self.write("play.yml", [written])
+        return self.write(f"play-{len(self._records)}.yml", [written])
 
     def tasks(self, *tasks: Task, options: Sequence[str] = (), **play: Any) -> list[Result]:
         """Run tasks in one play and return what each returned; a task that fails does not stop the next one."""
@@ -200,7 +202,8 @@ class Site:
         return {
             environ["WORKER_ID"]: pid
             for pid, environ in self._environments()
-            if "WORKER_ID" in environ and _leads_session(pid)
+            # A mark with a dot is that of a command beside the worker: a probe, or whatever somebody runs inside it.
+            if "WORKER_ID" in environ and "." not in environ.get("HODEI_WORKER", "") and leads_session(pid)
         }
 
     def module(self, playbook: subprocess.Popen[bytes]) -> int:
@@ -212,18 +215,22 @@ class Site:
         return 0
 
     def waits(self, playbook: subprocess.Popen[bytes]) -> bool:
-        """Whether a playbook's module sits and waits: asleep, and using no time of the CPU."""
+        """Whether a playbook's module sits and waits: asleep whenever looked at, which it is not where it waits for CPU or disk."""
         pid = self.module(playbook)
-        before = _spent(pid)
-        time.sleep(0.3)
-        return bool(pid) and _spent(pid) == before
+        until, spent = time.monotonic() + 0.3, _spent(pid)
+        while asleep := bool(pid) and spent[:1] == ("S",) and _spent(pid) == spent:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.02)
+        return asleep
 
     def supervisor(self) -> int:
         """Return the supervisor's process, 0 when there is none."""
         roots = tuple(map(str, self.roots))
         for pid in _processes():
             words = _read(pid, "cmdline").decode(errors="replace").split("\0")
-            if any("/supervisor-" in word and word.startswith(roots) for word in words[:6]):
+            ours = any("/supervisor-" in word and word.startswith(roots) for word in words[:6])
+            if ours and _read(pid, "comm") == b"hodei-process\n":  # not its forker, which has the same command line
                 return pid
         return 0
 
@@ -241,10 +248,15 @@ class Site:
         if supervisor := self.supervisor():
             _kill(supervisor)
             wait_for(lambda: not _read(supervisor, "cmdline"), "the supervisor to die")
-        for pid, _unused in self._environments():
-            _kill(pid)
-        wait_for(lambda: not self._environments(), "what the test started to die")
+        wait_for(self._all_ended, "what the test started to die")
         shutil.rmtree(self.place, ignore_errors=True)
+
+    def _all_ended(self) -> bool:
+        """Kill what there is, each time anew: it may have forked meanwhile."""
+        found = self._environments()
+        for pid, _unused in found:
+            _kill(pid)
+        return not found
 
 
 def _kill(pid: int) -> None:
@@ -252,13 +264,6 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _leads_session(pid: int) -> bool:
-    try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
-        return False
 
 
 def _opened(pid: int, path: str) -> bool:

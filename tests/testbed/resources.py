@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavail
 from ansible_collections.hodei.workers.tests.testbed.dockerd import DockerEngine, serve_docker
 from ansible_collections.hodei.workers.tests.testbed.find import program
 from ansible_collections.hodei.workers.tests.testbed.image import python_image
-from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
+from ansible_collections.hodei.workers.tests.testbed.wait import PATIENCE, wait_for
 
 SMALL_DISK = 2 * 1024 * 1024
 
@@ -183,7 +184,23 @@ def _serve_ssh(server: str, place: Path) -> Iterator[SshHost]:
         )
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody has, outside of the ranges that the kernel and the provider take from: they stay free for a while."""
+    found: list[int] = []
+    for number in random.SystemRandom().sample(range(10_000, 20_000), 10_000):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("", number))
+                udp.bind(("", number))
+            except OSError:
+                continue
+            found.append(number)
+        if len(found) == count:
+            break
+    return found
 
 
 @resource
@@ -202,10 +219,8 @@ def docker(testbed: Testbed) -> Iterator[DockerEngine]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Find one such port."""
+    return free_ports(1)[0]
 
 
 def answers(port: int) -> bool:

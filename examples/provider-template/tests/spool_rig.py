@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from hodei_provider_spool.client import MARK, Spool
 from hodei_provider_spool.provider import SpoolProvider
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Observation
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import leads_session
 
 OWNER = "conformance"
 
@@ -50,7 +52,7 @@ class SpoolRig:
 
     def objects(self) -> int:
         """Count the native objects, not asking the provider: processes of ours that lead a session."""
-        return sum(os.getsid(pid) == pid for pid in self._processes())
+        return sum(map(leads_session, self._processes()))
 
     def handles(self) -> int:
         """Count what could leak: descriptors of this process."""
@@ -59,8 +61,9 @@ class SpoolRig:
     def lose(self, worker: Observation) -> None:
         """Kill a worker's main process, as the outside world would: what its shell waits for."""
         for pid in self._processes():
-            if os.getsid(pid) != pid:
-                os.kill(pid, signal.SIGKILL)
+            if not leads_session(pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Remove everything."""

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -152,7 +153,7 @@ class ProcessRig:
 
     def objects(self) -> int:
         """Count main processes: those that lead a session of their own."""
-        return sum(1 for pid in self.processes() if _leads_session(pid))
+        return sum(1 for pid in self.processes() if leads_session(pid))
 
     def supervisor(self) -> int | None:
         """Return the supervisor's pid, if one runs."""
@@ -175,7 +176,7 @@ class ProcessRig:
                 entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if mark in entries and _leads_session(pid):
+            if mark in entries and leads_session(pid):
                 os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
@@ -189,7 +190,8 @@ class ProcessRig:
         wait_for(lambda: not self.processes(), "the workers to end")
         supervisor = self.supervisor()
         if supervisor is not None:
-            os.kill(supervisor, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(supervisor, signal.SIGTERM)
             wait_for(lambda: self.supervisor() is None, "the supervisor to leave")
 
 
@@ -274,7 +276,8 @@ class DockerRig:
         return not found
 
 
-def _leads_session(pid: int) -> bool:
+def leads_session(pid: int) -> bool:
+    """Whether a process leads a session, as the main process of a worker does."""
     try:
         return os.getsid(pid) == pid
     except ProcessLookupError:

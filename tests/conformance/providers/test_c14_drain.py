@@ -204,7 +204,7 @@ def test_when_its_time_is_over(fleet: Fleet, on_timeout: str) -> None:
 
 def test_the_end_of_its_time_to_live_waits_for_its_work(fleet: Fleet) -> None:
     """It is not cut off in the middle of a job."""
-    make(fleet, "aged", WORKS, BUSY, ttl=0.5)
+    make(fleet, "aged", WORKS, BUSY, ttl=1.5)
     draining = wait_for(lambda: (one := fleet.see("aged")) and one.draining, "the worker to drain")
     assert draining == Draining(draining.since if draining else 0.0, told=False, then=None, expiring=True)
     assert drain(fleet, "aged", BUSY).activity is Activity.BUSY

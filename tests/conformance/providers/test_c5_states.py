@@ -13,9 +13,9 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, needs, patient
-from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
+from ansible_collections.hodei.workers.tests.testbed.wait import PATIENCE, wait_for
 
-QUICK = {"interval": 0.1, "timeout": 2.0, "failures": 2, "successes": 1, "start_period": 20.0}
+QUICK = {"interval": 0.1, "timeout": 20.0, "failures": 2, "successes": 1, "start_period": 20.0}
 NEVER = {"policy": "never"}
 
 
@@ -32,7 +32,7 @@ def checked(fleet: Fleet, script: str, check: str, **more: Any) -> dict[str, Any
 
 def test_starting_then_running(fleet: Fleet) -> None:
     """Alive, but not ready before its check says so."""
-    spec = checked(fleet, "sleep 1; touch ready; sleep 600", "test -e ready")
+    spec = checked(fleet, "sleep 600", "test -e ready")
     outcomes = fleet.provider.create([fleet.request("slow", spec)])
     import threading
 
@@ -40,7 +40,8 @@ def test_starting_then_running(fleet: Fleet) -> None:
     thread = threading.Thread(target=lambda: done.extend(outcomes))
     thread.start()
     fleet.wait("slow", WorkerState.STARTING)
-    thread.join(30)
+    assert exec_code(fleet, "slow", "touch ready") == 0
+    thread.join(PATIENCE)
     assert done[0].error is None
     assert done[0].observation.state is WorkerState.RUNNING
 
@@ -54,6 +55,11 @@ def test_degraded_and_well_again(fleet: Fleet) -> None:
     assert "1" in seen.reason
     assert exec_code(fleet, "ill", "touch well") == 0
     fleet.wait("ill", WorkerState.RUNNING)
+
+
+def ends(code: int) -> str:
+    """Return a script that ends when the file `end` is there."""
+    return f"until test -e end; do sleep 0.05; done; exit {code}"
 
 
 def exec_code(fleet: Fleet, name: str, script: str) -> int:
@@ -78,10 +84,11 @@ def test_recovering_then_failed(fleet: Fleet) -> None:
     """A crash loop backs off, and is given up after so many restarts."""
     needs(fleet, "restart", "restart.backoff")
     spec = {
-        **fleet.rig.shell("sleep 0.3; exit 3"),
-        "restart": {"policy": "on_failure", "max_retries": 1, "backoff": {"initial": 1.0, "max": 1.0}},
+        **fleet.rig.shell(ends(3)),
+        "restart": {"policy": "on_failure", "max_retries": 1, "backoff": {"initial": 3.0, "max": 3.0}},
     }
     fleet.make("crash", spec)
+    assert exec_code(fleet, "crash", "touch end") == 0
     seen = fleet.wait("crash", WorkerState.RECOVERING)
     assert "exited with code 3" in seen.reason
     seen = fleet.wait("crash", WorkerState.FAILED)
@@ -92,7 +99,8 @@ def test_completed(fleet: Fleet) -> None:
     """A job that ends well has done its work, at once or later."""
     quick = fleet.make("quick", {**fleet.rig.shell("exit 0"), "restart": {"policy": "on_failure"}})
     assert quick.state in (WorkerState.COMPLETED, WorkerState.RUNNING)
-    fleet.make("job", fleet.rig.shell("sleep 0.3"))
+    fleet.make("job", fleet.rig.shell(ends(0)))
+    assert exec_code(fleet, "job", "touch end") == 0
     seen = fleet.wait("job", WorkerState.COMPLETED)
     assert seen.exit_code == 0
     assert patient(0.3, lambda: fleet.state("job") is WorkerState.COMPLETED)
@@ -107,7 +115,8 @@ def test_always_starts_again_after_a_good_end(fleet: Fleet) -> None:
 
 def test_failed(fleet: Fleet) -> None:
     """Without a restart policy a bad end is final, and tells its cause."""
-    fleet.make("fail", {**fleet.rig.shell("sleep 0.3; exit 5"), "restart": NEVER})
+    fleet.make("fail", {**fleet.rig.shell(ends(5)), "restart": NEVER})
+    assert exec_code(fleet, "fail", "touch end") == 0
     seen = fleet.wait("fail", WorkerState.FAILED)
     assert seen.exit_code == 5
     made = fleet.make("killed", {**fleet.rig.shell("sleep 600"), "restart": NEVER})

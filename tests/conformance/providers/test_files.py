@@ -161,6 +161,7 @@ def test_a_paused_worker_is_told_when_it_goes_on(fleet: Fleet) -> None:
     """Not before: it could not listen."""
     reload = {"reload": {"signal": "SIGHUP"}}
     fleet.make("shown", showing(fleet, file("app.toml", "one\n"), **reload))
+    wait_log(fleet, "shown", b"one")
     fleet.do(Verb.PAUSE, "shown")
     spec = showing(fleet, file("app.toml", "two\n"), **reload)
     outcome = update(fleet, "shown", spec, intent=Intent.PAUSED)
@@ -189,6 +190,7 @@ def test_what_somebody_did_to_them_is_seen_and_put_right(fleet: Fleet, harm: str
     reload = {"reload": {"signal": "SIGHUP"}}
     spec = showing(fleet, file("app.toml", "one\n"), file("other", "x"), **reload)
     fleet.make("shown", spec)
+    wait_log(fleet, "shown", b"one")
     assert output(fleet, "sh", "-c", harm) == ""
     seen = fleet.see("shown")
     assert seen is not None

@@ -310,6 +310,8 @@ class Worker:
 
     def healthy(self) -> None:
         """Hear that the worker is well: from its monitor, or because it has outlived its first moment."""
+        if not self.running:
+            return  # it has ended in the same moment, or before a supervisor that was held up looked again
         record = self.record
         if record.state in (states.STARTING, states.DEGRADED):
             self._become(states.RUNNING)

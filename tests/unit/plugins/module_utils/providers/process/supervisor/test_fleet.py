@@ -32,7 +32,7 @@ from ansible_collections.hodei.workers.tests.unit.plugins.module_utils.providers
 )
 
 Run = Callable[..., None]
-HEALTH: dict[str, Any] = {"interval": 0.1, "timeout": 2.0, "failures": 2, "successes": 1, "start_period": 0.0}
+HEALTH: dict[str, Any] = {"interval": 0.1, "timeout": 20.0, "failures": 2, "successes": 1, "start_period": 0.0}
 ON_FAILURE = {"policy": "on_failure", "max_retries": 3, "initial": 0.05, "max": 0.2}
 
 
@@ -169,6 +169,24 @@ def test_what_cannot_start(inside: Run, command: tuple[str, ...], more: dict[str
     inside(scenario)
 
 
+def test_a_worker_that_ends_at_the_end_of_its_first_moment(inside: Run) -> None:
+    """A supervisor that was held up learns both at once: the end counts."""
+
+    async def scenario(made: Inside) -> None:
+        script = "until test -e go; do sleep 0.01; done; exit 7"
+        start = asyncio.create_task(made.fleet.create(draft("w", "/bin/sh", "-c", script, settle=600.0)))
+        pid = (await until(made, "w", "running")).pid
+        (made.path / "workers" / "w.1" / "go").touch()
+        while (found := procfs.look(pid)) is not None and not found.dead:
+            time.sleep(0.01)  # the loop has no turn
+        made.world.reap()
+        worker(made, "w").healthy()
+        with pytest.raises(RefusedError, match="exited with code 7"):
+            await start
+
+    inside(scenario)
+
+
 def test_programs_that_are_not_quite_there(inside: Run, tmp_path: Path) -> None:
     """A script whose interpreter is missing, and one that is none."""
     for name, text in (("orphan", "#!/nowhere/interpreter\n"), ("noise", "\x7fnoise")):
@@ -297,8 +315,11 @@ def test_health_of_a_worker_whose_check_fails_later(inside: Run) -> None:
 
     async def scenario(made: Inside) -> None:
         check = {**HEALTH, "start_period": 20.0, "command": ["/bin/sh", "-c", "test -e ok"]}
-        script = "touch ok; sleep 0.5; test -e once && sleep 600; touch once; rm ok; sleep 600"
+        script = (
+            "touch ok; until test -e ill; do sleep 0.02; done; test -e once && sleep 600; touch once; rm ok; sleep 600"
+        )
         await made.fleet.create(draft("w", "/bin/sh", "-c", script, health=check, restart=ON_FAILURE))
+        (made.path / "workers" / "w.1" / "ill").touch()
         while worker(made, "w").record.restarts == 0:
             await asyncio.sleep(0.01)
         await until(made, "w", "running")
