@@ -181,7 +181,7 @@ def test_a_platform_that_an_image_is_not_there_for() -> None:
     """Is known when the plan is made."""
     engine = FakeEngine()
     engine.platforms = [{"os": "linux", "architecture": "arm64"}]
-    (error,) = images(engine).problems([("app:1", "missing"), ("app:1", "missing")]).values()
+    error = images(engine).problems([("app:1", "missing"), ("app:1", "missing")])["app:1", "missing"]
     assert error.kind is Kind.COMPATIBILITY
     assert "linux/amd64; it is there for linux/arm64" in error.message
     engine.platforms.append({"os": "linux", "architecture": "amd64"})
