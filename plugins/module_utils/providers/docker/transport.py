@@ -143,8 +143,9 @@ class _Tls(Line):
         self._flush()
 
     def _flush(self) -> None:
-        if self._out.pending:
-            self._raw.sendall(self._out.read())
+        data = self._out.read()
+        if data:
+            self._raw.sendall(data)
 
     def close(self) -> None:
         """Hang up on both sides."""
