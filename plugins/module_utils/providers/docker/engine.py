@@ -140,11 +140,12 @@ class Engine:
         return self._begin("POST", self._path(path, {}), body, {"Connection": "Upgrade", "Upgrade": "tcp"})
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; what is asked afterwards opens new ones."""
         while self._idle:
             self._idle.pop().close()
-        if "api" in self.__dict__:
-            self.api.close()
+        api = self.__dict__.pop("api", None)
+        if api is not None:
+            api.close()
 
     def _path(self, path: str, query: Query) -> str:
         words = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in query.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import select
 import socket
 import time
@@ -29,6 +30,8 @@ _KILL = (
     'if tr "\\0" "\\n" <"$one/environ" 2>/dev/null | grep -qx "$0"; then kill -9 "${one#/proc/}" 2>/dev/null; fi; done'
 )
 _REFUSED = b"OCI runtime exec failed"
+#: What is said of a container that ends while a command is started in it.
+_ENDING = re.compile(rb"broken pipe|cannot exec in a stopped|no such process")
 
 
 class _Command:
@@ -99,6 +102,8 @@ def execute(engine: Engine, container: str, request: ExecRequest) -> ExecResult:
     finally:
         command.close()
     if code in (126, 127) and out.data.startswith(_REFUSED):
+        if _ENDING.search(out.data):
+            raise not_running(str(request.target.address), "ending")
         missing = b"not found" in out.data or b"no such file" in out.data
         return ExecResult(127 if missing else 126, b"", bytes(out.data))
     return ExecResult(
