@@ -60,7 +60,7 @@ def test_each_of_many_is_told(docker_site: Site, containers: Containers, taken: 
     assert said.keys() == {f"worker.{name}" for name in ("taken", "port", "missing", "quits", "sick")}, said
     for name, text in {
         "taken": f"a container that is not ours has the name {OWNER}.taken.1",
-        "port": "address already in use",
+        "port": f"port {port}/tcp of the host is taken, and by no container",
         "missing": "/no/such/program",
         "quits": "exited with code 3; its last output: I cannot",
         "sick": "no heart",
