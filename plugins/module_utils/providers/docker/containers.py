@@ -20,7 +20,7 @@ from ...model.states import WorkerState
 from . import records
 from .archive import ROOT
 from .delivery import Delivery
-from .engine import Engine
+from .engine import Engine, segment
 from .limits import drift, limits, needs_cores, settable
 from .mapping import Settings, create_body, needs_home, object_name, without_values
 from .networks import Networks
@@ -130,8 +130,7 @@ class Containers:
             raise
 
     def _create(self, body: dict[str, Any], name: str) -> str:
-        with told():
-            return str(self._engine.api.create_container_from_config(body, name)["Id"])
+        return str(self._engine.post(f"/containers/create?name={segment(name)}", body)["Id"])
 
     def _who_has(self, name: str, error: HodeiError) -> Row:
         """Return our own container of a name; raises ``error`` when it is not ours."""
@@ -352,8 +351,7 @@ class Containers:
     def _start(self, item: CreateRequest | Target, row: Row) -> Outcome:
         """Start a container, and wait until it is well, has ended or its time is over."""
         try:
-            with told():
-                self._engine.api.start(row.container)
+            self._engine.post(f"/containers/{row.container}/start")
         except HodeiError as error:
             there = self._seen(row)
             if there is None:

@@ -53,7 +53,7 @@ Item = TypeVar("Item", CreateRequest, Target)
 Known = Mapping[tuple[Address, int], Row]
 _BULK = 100
 _PARALLEL = 4
-_AT_ONCE = 8
+_AT_ONCE = 16
 _TIMEOUT = 60.0
 _DIAL = 10.0
 
