@@ -101,3 +101,4 @@ def test_no_engine(docker_site: Site, containers: Containers) -> None:
     )
     message = docker_site.tasks(task("fleet_init"), task("fleet"))[1]["msg"]
     assert f"the Docker Engine at unix://{docker_site.place}/none.sock (from socket) cannot be reached" in message
+    assert "Is it running? Name another by `url`, `socket`, `context` or DOCKER_HOST." in message

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from ...model.errors import HodeiError, Kind
 from . import sdk
-from .endpoint import DEFAULT_URL, Endpoint
+from .endpoint import Endpoint
 from .transport import Line, connect
 
 #: The oldest API that has all that we use (Engine 20.10), and the newest that was tried.
@@ -210,7 +210,7 @@ class Engine:
         return HodeiError(
             Kind.NETWORK,
             f"{place} cannot be reached: {text}",
-            hint=hint if url == DEFAULT_URL or isinstance(error, ConnectionRefusedError) else "Is the address right?",
+            hint=hint if isinstance(error, (ConnectionRefusedError, FileNotFoundError)) else "Is the address right?",
             untouched=isinstance(error, (ConnectionRefusedError, FileNotFoundError)),
         )
 
