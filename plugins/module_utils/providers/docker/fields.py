@@ -84,7 +84,7 @@ COLUMN: Column = {
     "security.apparmor": Carry(Support.NATIVE, note="refused where the Engine's machine has none"),
     "security.selinux": Carry(Support.NATIVE, note="refused where the Engine's machine has none"),
     "security.no_new_privileges": _NATIVE,
-    "lifecycle.drain": _none(_LATER),
+    "lifecycle.drain": Carry(Support.EMULATED, OnChange.RECORD, "asked by each converge"),
     "log": _NATIVE,
 }
 

@@ -48,12 +48,15 @@ if TYPE_CHECKING:
 
     from .checks import Checks
     from .containers import Containers
+    from .draining import Drainer
 
-Item = TypeVar("Item", CreateRequest, Target)
+Item = TypeVar("Item", CreateRequest, Target, DrainRequest)
 Known = Mapping[tuple[Address, int], Row]
 _BULK = 100
 _PARALLEL = 4
 _AT_ONCE = 8
+#: Those who are asked whether they work may keep us waiting.
+_ASKED_AT_ONCE = 32
 _TIMEOUT = 60.0
 _DIAL = 10.0
 
@@ -91,6 +94,12 @@ class DockerProvider:
             self._environ,
             float(self._config.get("settle", 0.25)),
         )
+
+    @cached_property
+    def _drainer(self) -> Drainer:
+        from .draining import Drainer
+
+        return Drainer(self._engine, self._survey, self._containers)
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -141,12 +150,14 @@ class DockerProvider:
         return with_moved_tags(listing, self._images, registry=self._tags == "registry")
 
     def watch(self, seconds: float) -> Generator[News, None, None]:
-        """Not yet."""
-        raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot watch yet")
+        """Tell which containers change, as the Engine tells it."""
+        from .watching import watch
+
+        return watch(self._engine, self._survey, seconds)
 
     def drain(self, requests: Sequence[DrainRequest]) -> Iterator[Outcome]:
-        """Not yet."""
-        raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot drain yet")
+        """Tell containers to take no new work, and ask whether they work."""
+        return self._each(requests, self._drainer.drain, _ASKED_AT_ONCE)
 
     def attend(self) -> None:
         """The Engine watches over its containers; the rules of their networks are put in force again, and what is left over of our
@@ -214,7 +225,9 @@ class DockerProvider:
         if verb is Verb.DELETE:
             self._networks.prune()
 
-    def _each(self, items: Sequence[Item], do: Callable[[Item, Known], Outcome]) -> Iterator[Outcome]:
+    def _each(
+        self, items: Sequence[Item], do: Callable[[Item, Known], Outcome], at_once: int = _AT_ONCE
+    ) -> Iterator[Outcome]:
         """Do something to each, several at a time; a failure is the outcome of that one."""
         from concurrent.futures import as_completed
 
@@ -227,7 +240,7 @@ class DockerProvider:
                 problem = HodeiError(error.kind, error.message, hint=error.hint, where=error.where or str(item.address))
                 return Outcome(item.address, item.generation, error=problem)
 
-        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(items)))) as pool:
+        with ThreadPoolExecutor(min(at_once, max(1, len(items)))) as pool:
             for done in as_completed([pool.submit(one, item) for item in items]):
                 yield done.result()
 
