@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -35,6 +36,8 @@ _FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
 _LONGEST_START = 900.0
 _RESERVED = 10.0
 _LAST_WORDS = 600
+#: What an Engine says of a container that goes, which it shows still.
+_GOING = re.compile(r"No such container|marked for removal|is dead")
 _INTENTS = {Verb.STOP: "stopped", Verb.PAUSE: "paused"}
 _NANO = 1_000_000_000
 #: What an Engine may take to remove a container beyond its grace.
@@ -66,19 +69,19 @@ class Containers:
 
     def create(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
         """Make a container, or find the one that was made before, and see that it gets well."""
-        row = known.get((request.address, request.generation))
+        row = known.get((request.address, request.generation)) or self._make(request)
         until = time.monotonic() + _RESERVED
         while True:
-            row = row or self._make(request)
             try:
                 return self._begin(request, self._furnished(request, row))
             except HodeiError as error:
-                gone = error.kind is Kind.NOT_FOUND and self._survey.inspect(row.container) is None
-                if not gone or time.monotonic() > until:
+                if error.kind is not Kind.NOT_FOUND or time.monotonic() > until:
                     raise
-            # An Engine lists what it has not finished yet, and takes it back when whoever asked for it hangs up.
-            time.sleep(_FIRST_POLL)
-            row = None
+            # An Engine takes back what it has not finished when whoever asked for it hangs up, and shows it until that is done.
+            if self._survey.inspect(row.container) is None:
+                row = self._make(request)
+            else:
+                time.sleep(_FIRST_POLL)
 
     def _begin(self, request: CreateRequest, row: Row) -> Outcome:
         self._refuse_another(row, request)
@@ -339,8 +342,8 @@ class Containers:
                 self._engine.api.start(row.container)
         except HodeiError as error:
             there = self._seen(row)
-            if there is None:
-                raise
+            if there is None or _GOING.search(error.message):
+                raise _missing(item.address) from error
             problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
             return Outcome(item.address, item.generation, there, problem)
         row = self._cleared(row)

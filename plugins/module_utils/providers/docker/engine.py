@@ -184,8 +184,8 @@ class Engine:
         return f"/v{self.version}{path}{'?' if words else ''}{urlencode(words)}"
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
-        _unused, data = self._whole(method, path, body)
-        return json.loads(data) if data else None
+        answer, data = self._whole(method, path, body)
+        return json.loads(data) if data and answer.headers.get_content_type() == "application/json" else None
 
     def _whole(self, method: str, path: str, body: Any = None) -> tuple[http.client.HTTPResponse, bytes]:
         while True:
