@@ -17,7 +17,7 @@ from typing import Any
 
 from ...model.address import Address
 from ...model.ports import CreateRequest, Draining, Verb
-from ...model.worker import Lifecycle
+from ...model.worker import Lifecycle, Spec
 
 OWNER, PROVIDER, RECORD = "hodei.owner", "hodei.provider", "hodei.record"
 OF, _REVISION, _NONCE = "hodei.record-of", "hodei.revision", "hodei.nonce"
@@ -145,11 +145,15 @@ def new_record(request: CreateRequest, provider: str, ports: Mapping[str, str], 
     )
 
 
+def heals(spec: Spec) -> bool:
+    """Tell whether a container is to be restarted when it is unhealthy."""
+    return bool(spec.get("health")) and (spec.get("restart") or {}).get("policy") != "never"
+
+
 def with_care(request: CreateRequest, record: Record) -> Record:
     """Return a record with what a request says of the life of a worker."""
     lifecycle, restart = request.lifecycle, request.spec.get("restart") or {}
     pauses = restart.get("backoff") or {}
-    heals = bool(request.spec.get("health")) and restart.get("policy") != "never"
     return replace(
         record,
         protected=lifecycle.prevent_destroy,
@@ -159,7 +163,9 @@ def with_care(request: CreateRequest, record: Record) -> Record:
         ttl=lifecycle.ttl,
         reload=request.spec.get("reload"),
         image=str(request.spec.get("image", "")),
-        backoff=[float(pauses.get("initial", _FIRST_PAUSE)), float(pauses.get("max", _LONGEST_PAUSE))] if heals else [],
+        backoff=[float(pauses.get("initial", _FIRST_PAUSE)), float(pauses.get("max", _LONGEST_PAUSE))]
+        if heals(request.spec)
+        else [],
     )
 
 

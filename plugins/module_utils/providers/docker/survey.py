@@ -72,7 +72,9 @@ class Survey:
             if row is not None:
                 (found if self._has_its_name(row) else strays).append(row)
         there = {row.key for row in found}
-        return found + [row for row in strays if row.key not in there and self._is_made(row, self.inspect(row.container))]
+        return found + [
+            row for row in strays if row.key not in there and self._is_made(row, self.inspect(row.container))
+        ]
 
     def _has_its_name(self, row: Row) -> bool:
         return row.name.startswith(f"{self.owner}.")
