@@ -120,6 +120,10 @@ class DockerProvider:
 
         return Reaper(place(self._config, self._settings, self._environ), self._engine, self._settings)
 
+    def _is_needed(self, rows: Sequence[Row]) -> bool:
+        """Tell whether a container may need more than its Engine; whoever knows for sure is imported only then."""
+        return any(row.record.cared_for for row in rows) and self.keeper.is_needed()
+
     def _watch_over(self) -> None:
         """Have somebody do what no Engine does, from now on. Raises HodeiError."""
         if self._reaper is not None:
@@ -193,9 +197,8 @@ class DockerProvider:
         sweep(self._engine, self._settings.owner)
         if self._reaper is None:
             self.keeper.sweep()
-        elif not self._reaper.runs() and any(row.record.cared_for for row in self._survey.rows()):
-            if self.keeper.is_needed():
-                self._reaper.ensure()
+        elif not self._reaper.runs() and self._is_needed(self._survey.rows()):
+            self._reaper.ensure()
 
     def events(self, target: Target, limit: int) -> Sequence[Event]:
         """Say what happened to a container: what we did, and as far back as the Engine remembers."""
