@@ -34,7 +34,7 @@ def _docker() -> ProviderType:
     def make(name: str, config: Config, owner: str, home: Path) -> Provider:
         from .docker.provider import DockerProvider
 
-        return DockerProvider(name, config, owner)
+        return DockerProvider(name, {"directory": str(home), **config}, owner)
 
     return ProviderType(COLUMN, DOCKER_CONFIG, make, local=True)
 

@@ -205,15 +205,16 @@ class DockerRig:
         self._api = engine.api
         self._ours = {"label": f"hodei.owner={OWNER}"}
         self._opened: list[DockerProvider] = []
+        self._place = place
         self.without = {
-            "healing": "the Engine restarts what has ended, not what is unhealthy",
-            "ttl": "nobody keeps time",
             "keeping": "the Engine keeps no second copy of a file: the next converge sees that one is missing, and puts it back",
         }
 
     def open(self, settle: float = 0.1) -> DockerProvider:
         """Return a provider."""
-        provider = DockerProvider("local", {"url": self._engine.url, "pull": "never", "settle": settle}, OWNER)
+        provider = DockerProvider(
+            "local", {"url": self._engine.url, "pull": "never", "settle": settle, "directory": str(self._place)}, OWNER
+        )
         self._opened.append(provider)
         return provider
 
@@ -257,7 +258,9 @@ class DockerRig:
         self._engine.kill(self._api.inspect_container(worker.external_id)["State"]["Pid"])
 
     def close(self) -> None:
-        """Remove all containers of ours, and the volumes of their records."""
+        """Remove all containers of ours, and the volumes of their records; a reaper would leave by itself soon."""
+        if self._opened:
+            self._opened[0].leave()
         wait_for(self._none_left, "the containers to be gone")
         for volume in self._api.volumes(filters=self._ours)["Volumes"] or ():
             self._api.remove_volume(volume["Name"])

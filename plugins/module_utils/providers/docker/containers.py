@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import math
+import re
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -17,10 +17,11 @@ from ...model.address import Address
 from ...model.errors import HodeiError, Kind
 from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
 from ...model.states import WorkerState
-from . import records
+from . import draining, records
 from .archive import ROOT
 from .delivery import Delivery
 from .engine import Engine, segment
+from .ledger import Ledger, changed
 from .limits import drift, limits, needs_cores, settable
 from .mapping import Settings, create_body, needs_home, object_name, without_values
 from .networks import Networks
@@ -29,13 +30,15 @@ from .publishing import taken_port
 from .records import Record
 from .reloading import reload
 from .sdk import engine_error, told
-from .seeing import moved_elsewhere, worker_state
+from .seeing import NO_RESTART, expected, moved_elsewhere, seconds, worker_state
 from .survey import RELEASED, Row, Survey
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
 _LONGEST_START = 900.0
 _RESERVED = 10.0
 _LAST_WORDS = 600
+#: What an Engine says of a container that goes, which it shows still.
+_GOING = re.compile(r"No such container|marked for removal|is dead")
 _INTENTS = {Verb.STOP: "stopped", Verb.PAUSE: "paused"}
 _NANO = 1_000_000_000
 #: What an Engine may take to remove a container beyond its grace.
@@ -61,24 +64,25 @@ class Containers:
         self._host_env = host_env
         self._settle = settle
         self._delivery = Delivery(engine)
+        self.ledger = Ledger(engine, survey)
 
     # ---- make ----------------------------------------------------------------------------------------------------
 
     def create(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
         """Make a container, or find the one that was made before, and see that it gets well."""
-        row = known.get((request.address, request.generation))
+        row = known.get((request.address, request.generation)) or self._make(request)
         until = time.monotonic() + _RESERVED
         while True:
-            row = row or self._make(request)
             try:
                 return self._begin(request, self._furnished(request, row))
             except HodeiError as error:
-                gone = error.kind is Kind.NOT_FOUND and self._survey.inspect(row.container) is None
-                if not gone or time.monotonic() > until:
+                if error.kind is not Kind.NOT_FOUND or time.monotonic() > until:
                     raise
-            # An Engine lists what it has not finished yet, and takes it back when whoever asked for it hangs up.
-            time.sleep(_FIRST_POLL)
-            row = None
+            # An Engine takes back what it has not finished when whoever asked for it hangs up, and shows it until that is done.
+            if self._survey.inspect(row.container) is None:
+                row = self._make(request)
+            else:
+                time.sleep(_FIRST_POLL)
 
     def _begin(self, request: CreateRequest, row: Row) -> Outcome:
         self._refuse_another(row, request)
@@ -122,7 +126,7 @@ class Containers:
         if seen is None or seen["State"]["Status"] != "created" or row.record.digest != request.digest:
             return row
         try:
-            return self._write(row, self._delivery.furnish(row, request.spec, seen))
+            return self.ledger.put(row, self._delivery.furnish(row, request.spec, seen))
         except HodeiError as error:
             if error.kind in (Kind.CONFIGURATION, Kind.CONFLICT):  # it would be the same the next time
                 with told():
@@ -183,18 +187,18 @@ class Containers:
         if row.record.lineage not in (request.labels.lineage, request.adopt_from):
             raise _foreign(row)
         if request.adopt_from or request.moved_from:
-            return self._outcome(request, self._named(self._write(row, records.updated(row.record, request))))
+            return self._outcome(request, self._named(self.ledger.put(row, records.updated(row.record, request))))
         seen = self._survey.inspect(row.container)
         if seen is None:
             raise _missing(request.address)
         fresh = self._delivery.change(row, records.updated(row.record, request), request, seen)
         host, cores = seen["HostConfig"], self._cores if needs_cores(request.spec, seen["HostConfig"]) else 0
         fresh = replace(fresh, wanted=settable(limits(request.spec), host, cores))
-        row = self._named(self._write(row, fresh))
+        row = self._named(self.ledger.put(row, fresh))
         if moved_elsewhere(seen):
             self._networks.put_right(seen, request)
-        if drift(host, fresh.wanted):
-            self._set(row, fresh.wanted)
+        if drift(host, expected(row.record)):
+            self._set(row, expected(row.record))
         return self._told(request, row, seen["State"]["Status"])
 
     @cached_property
@@ -214,7 +218,7 @@ class Containers:
             return self._outcome(item, row)
         try:
             if reload(self._engine, self._survey, row, self._settle):
-                row = self._write(row, replace(row.record, stale=""))
+                row = self.ledger.put(row, replace(row.record, stale=""))
         except HodeiError as error:
             problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
             return Outcome(item.address, item.generation, self._seen(row), problem)
@@ -228,7 +232,7 @@ class Containers:
             self._delivery.remove(row, row.record.gone)
         except HodeiError:
             return row
-        return self._write(row, replace(row.record, gone=[]))
+        return self.ledger.put(row, replace(row.record, gone=[]))
 
     def _named(self, row: Row) -> Row:
         """Give a container the name of its address, which a call that was cut may not have done."""
@@ -238,36 +242,6 @@ class Containers:
         with told():
             self._engine.api.rename(row.container, name)
         return row._replace(name=name)
-
-    def _write(self, row: Row, record: Record) -> Row:
-        """Make a later version of a record durable. Raises HodeiError(conflict) when somebody else was quicker."""
-        if record == row.record:
-            return row
-        revision, nonce = row.revision + 1, uuid.uuid4().hex
-        with told():
-            volume = self._engine.api.create_volume(
-                records.volume_name(row.container, revision),
-                labels=records.later_labels(record, row.container, revision, nonce),
-            )
-        if not records.is_mine(volume, nonce):
-            raise _changed(row)
-        if row.revision:
-            self._forget(row.container, row.revision)
-        return row._replace(record=record, revision=revision)
-
-    def _forget(self, container: str, revision: int) -> None:
-        with told():
-            try:
-                self._engine.api.remove_volume(records.volume_name(container, revision))
-            except self._not_found:
-                return
-
-    @property
-    def _not_found(self) -> type[Exception]:
-        from .sdk import import_sdk
-
-        missing: type[Exception] = import_sdk().errors.NotFound
-        return missing
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
 
@@ -291,7 +265,8 @@ class Containers:
             raise HodeiError(
                 Kind.CONFLICT, f"container {row.name} does not run: it is {status}", hint="Start it first."
             )
-        row = self._write(row, replace(row.record, intent=_INTENTS.get(verb, "started")))
+        ran = status in ("running", "paused", "restarting")
+        row = self.note(row, lambda record: _asked(record, verb, ran=ran))
         if verb is Verb.PAUSE:
             self._pause(row)
             return self._outcome(target, row)
@@ -305,6 +280,19 @@ class Containers:
         if verb is Verb.RESUME:
             return self._told(target, self._cleared(row), "running")
         return self._outcome(target, row) if verb is Verb.STOP else self._start(target, row)
+
+    def note(self, row: Row, change: Callable[[Record], Record]) -> Row:
+        """Write a record, and have the Engine start the container again after its end, or not, as that says."""
+        fresh = self.ledger.write(row, change)
+        if fresh.record.final != row.record.final:
+            self.restarts(fresh, not fresh.record.final)
+        return fresh
+
+    def restarts(self, row: Row, wanted: bool) -> None:
+        """Have the Engine start a container again as its document says, or never."""
+        policy = row.record.wanted.get("RestartPolicy", NO_RESTART) if wanted else NO_RESTART
+        with told():
+            self._engine.api.update_container(row.container, restart_policy=policy)
 
     def _status(self, row: Row) -> str:
         seen = self._survey.inspect(row.container)
@@ -320,13 +308,25 @@ class Containers:
         with told():
             self._engine.api.stop(row.container, timeout=math.ceil(grace))
 
+    def end(self, row: Row, grace: float) -> None:
+        """Stop a container that may be paused."""
+        if self._status(row) == "paused":
+            with told():
+                self._engine.api.unpause(row.container)
+        self._stop(row, grace)
+
+    def start_over(self, row: Row, grace: float) -> None:
+        """Stop a container and start it again, in one call: nobody dies in between."""
+        with told():
+            self._engine.api.restart(row.container, timeout=math.ceil(grace))
+
     def _delete(self, row: Row, grace: float) -> None:
         status = self._status(row)
         if status == "paused":
             with told():
                 self._engine.api.unpause(row.container)
         if status in ("running", "paused", "restarting"):
-            self._write(row, replace(row.record, intent="stopped"))
+            self.ledger.write(row, lambda record: replace(record, intent="stopped"))
             self._stop(row, grace)
         deadline = time.monotonic() + _KILL
         while self._status(row) != "gone":
@@ -337,8 +337,7 @@ class Containers:
                 if error.kind not in (Kind.NOT_FOUND, Kind.CONFLICT) or time.monotonic() > deadline:
                     raise
                 time.sleep(_LONGEST_POLL)  # it is being removed
-        for revision in (row.revision, row.revision + 1):
-            self._forget(row.container, revision)
+        self.ledger.forget(row.container)
 
     def _release(self, row: Row) -> None:
         """A container without a name of ours belongs to nobody, whatever its labels say."""
@@ -354,22 +353,25 @@ class Containers:
             self._engine.post(f"/containers/{row.container}/start")
         except HodeiError as error:
             there = self._seen(row)
-            if there is None:
-                raise
+            if there is None or _GOING.search(error.message):
+                raise _missing(item.address) from error
             problem = taken_port(self._engine, row.container, error)
             problem = HodeiError(problem.kind, problem.message, hint=problem.hint, where=str(item.address))
             return Outcome(item.address, item.generation, there, problem)
         row = self._cleared(row)
-        began, pause = time.monotonic(), _FIRST_POLL
+        asked, pause = time.monotonic(), _FIRST_POLL
         while True:
             seen = self._survey.inspect(row.container)
             if seen is None:
                 raise _missing(item.address)
-            waited = time.monotonic() - began
+            waited = time.monotonic() - asked
             if self._final(seen, row.record, waited):
                 break
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_POLL)
+        began = seconds(seen["State"]["StartedAt"])
+        if row.record.ttl is not None and row.record.began is None and began is not None:
+            row = self.ledger.write(row, lambda record: replace(record, began=began))
         problem_ = self._problem(seen, row, str(item.address))
         return Outcome(item.address, item.generation, self._survey.shown(row, seen), problem_)
 
@@ -404,13 +406,21 @@ class Containers:
 
     def _refuse_older(self, row: Row, etag: str) -> None:
         if etag and etag != row.etag:
-            raise _changed(row)
+            raise changed(row)
 
     def _seen(self, row: Row) -> Observation | None:
         return self._survey.see(row)
 
     def _outcome(self, item: CreateRequest | Target, row: Row) -> Outcome:
         return Outcome(item.address, item.generation, self._seen(row))
+
+
+def _asked(record: Record, verb: Verb, *, ran: bool) -> Record:
+    """Return a record as a verb leaves it; a new run neither drains nor has a past."""
+    fresh = replace(record, intent=_INTENTS.get(verb, "started"))
+    if verb is Verb.STOP or verb is Verb.RESTART or (verb is Verb.START and not ran):
+        return fresh.fresh()
+    return draining.taken_back(fresh) if verb is Verb.RESUME else fresh
 
 
 def _patience(container: Mapping[str, Any]) -> float:
@@ -423,14 +433,6 @@ def _patience(container: Mapping[str, Any]) -> float:
 
 def _missing(address: Address) -> HodeiError:
     return HodeiError(Kind.NOT_FOUND, "there is no such container", hint="Run converge.", where=str(address))
-
-
-def _changed(row: Row) -> HodeiError:
-    return HodeiError(
-        Kind.CONFLICT,
-        f"container {row.name} was changed by somebody else",
-        hint="Run converge again: it looks before it plans.",
-    )
 
 
 def _foreign(row: Row) -> HodeiError:

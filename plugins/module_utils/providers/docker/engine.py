@@ -8,11 +8,13 @@ docs/decisions/ has the figures.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +22,7 @@ from urllib.parse import quote, urlencode
 from ...model.errors import HodeiError, Kind
 from . import sdk
 from .endpoint import Endpoint
+from .seeing import seconds
 from .transport import Line, connect
 
 #: The oldest API that has all that we use (Engine 20.10), and the newest that was tried.
@@ -64,6 +67,18 @@ class Stream:
         """Return what comes next, empty at the end. Raises TimeoutError, after which there is no more to be had, and OSError."""
         self.sock.settimeout(timeout)
         return self._answer.read1(_CHUNK)
+
+    def lines(self) -> Iterator[bytes]:
+        """Return what comes line by line, however long that takes, until it ends or somebody has ``cut`` it."""
+        self.sock.settimeout(None)
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            while line := self._answer.readline():
+                yield line
+
+    def cut(self) -> None:
+        """End it for another thread that reads."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def head(self) -> bytes:
         """Return what came together with the answer to ``upgrade``; from here on the socket is all."""
@@ -118,6 +133,16 @@ class Engine:
         """The SDK's client."""
         return sdk.connect(self.endpoint, self.version, self.timeout)
 
+    def now(self) -> float:
+        """Return the Engine's time, in which its containers' times are told."""
+        return time.time() + (0.0 if self.endpoint.local else self._skew)
+
+    @cached_property
+    def _skew(self) -> float:
+        asked = time.time()
+        told = seconds(self.get("/info")["SystemTime"])
+        return 0.0 if told is None else told - (asked + time.time()) / 2
+
     def get(self, path: str, /, **query: Any) -> Any:
         """Return the JSON that a path of the API answers with; ``filters`` may be a mapping. Raises HodeiError."""
         return self._json("GET", self._path(path, query))
@@ -130,6 +155,14 @@ class Engine:
     def post(self, path: str, body: Any = None) -> Any:
         """Send JSON, return JSON. Raises HodeiError."""
         return self._json("POST", self._path(path, {}), body)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume, if there is one. Raises HodeiError."""
+        try:
+            self._json("DELETE", self._path(f"/volumes/{segment(name)}", {}))
+        except HodeiError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
 
     def stream(self, path: str, **query: Any) -> Stream:
         """Return an answer that is to be read as it comes. Raises HodeiError."""
@@ -152,8 +185,8 @@ class Engine:
         return f"/v{self.version}{path}{'?' if words else ''}{urlencode(words)}"
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
-        _unused, data = self._whole(method, path, body)
-        return json.loads(data) if data else None
+        answer, data = self._whole(method, path, body)
+        return json.loads(data) if data and answer.headers.get_content_type() == "application/json" else None
 
     def _whole(self, method: str, path: str, body: Any = None) -> tuple[http.client.HTTPResponse, bytes]:
         while True:

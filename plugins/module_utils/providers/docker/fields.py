@@ -84,7 +84,11 @@ COLUMN: Column = {
     "security.apparmor": Carry(Support.NATIVE, note="refused where the Engine's machine has none"),
     "security.selinux": Carry(Support.NATIVE, note="refused where the Engine's machine has none"),
     "security.no_new_privileges": _NATIVE,
-    "lifecycle.drain": _none(_LATER),
+    "lifecycle.drain": Carry(
+        Support.NATIVE,
+        OnChange.RECORD,
+        "commands run inside the container; emulated with `reaper: false`: asked by each converge",
+    ),
     "log": _NATIVE,
 }
 
@@ -119,12 +123,16 @@ _SCAN = group(
 )
 
 
-def column(no_rules: str) -> Column:
-    """Return the column where ``no_rules`` says why rules of networks cannot be enforced; empty where they can."""
+def column(no_rules: str, *, reaper: bool) -> Column:
+    """Return the column where ``no_rules`` says why rules of networks cannot be enforced, empty where they can, and where a reaper is
+    or is not.
+    """
+    drain = COLUMN["lifecycle.drain"] if reaper else Carry(Support.EMULATED, OnChange.RECORD, "asked by each converge")
+    column = {**COLUMN, "lifecycle.drain": drain}
     if not no_rules:
-        return COLUMN
+        return column
     none = _none(no_rules)
-    return {**COLUMN, "network.isolation.strict": none, "network.allow": none, "network.block": none}
+    return {**column, "network.isolation.strict": none, "network.allow": none, "network.block": none}
 
 
 #: JSON schema fragment: the keys of a provider of ``type: docker``, beside those that every provider has.
@@ -196,6 +204,17 @@ DOCKER_CONFIG: dict[str, Any] = {
             },
             "default": {},
             "description": "What the networks that workers name (`network.name`) are like.",
+        },
+        "reaper": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether a small process on the task's machine goes on between two runs, as long as a container has a `ttl`, a "
+            "health check, or is to be stopped when it is idle. Without it, each run does what is due.",
+        },
+        "directory": {
+            "type": "string",
+            "format": "text",
+            "description": "Where that process keeps its code and its log. Left out: below the state of the owner.",
         },
         "settle": {
             "type": ["string", "number"],

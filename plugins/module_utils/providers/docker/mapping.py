@@ -245,22 +245,31 @@ def healthcheck(check: Mapping[str, Any], ports: Mapping[str, str]) -> dict[str,
 
 
 def _http_test(http: Mapping[str, Any], ports: Mapping[str, str], timeout: float) -> str:
-    """Ask by whichever of curl and wget the image has, and judge the status.
+    """Ask, and judge the status."""
+    wanted = http.get("status")
+    accept = "|".join(map(str, [wanted] if isinstance(wanted, int) else wanted)) if wanted else "2??|3??"
+    return (
+        f"s=$({status_script(http, ports, timeout)}); "
+        f'case "$s" in {accept}) ;; *) echo "it answers with status ${{s:-none}}"; exit 1;; esac'
+    )
 
-    wget gets no `-T`: the Engine ends a probe that takes too long, and the busybox of Debian 12 crashes on it.
+
+def status_script(http: Mapping[str, Any], ports: Mapping[str, str], timeout: float, method: str = "GET") -> str:
+    """Write a script that sends a request by whichever of curl and wget the image has, and prints the status of the answer.
+
+    wget gets no `-T`: whoever runs the script ends one that takes too long, and the busybox of Debian 12 crashes on it.
     """
     scheme, host = http.get("scheme", "http"), http.get("host") or "127.0.0.1"
     url = shlex.quote(f"{scheme}://{host}:{_number(http['port'], ports)}{http.get('path', '/')}")
     insecure = " -k" if not http.get("verify", True) else ""
     unchecked = " --no-check-certificate" if insecure else ""
     seconds = max(1, round(timeout))
-    wanted = http.get("status")
-    accept = "|".join(map(str, [wanted] if isinstance(wanted, int) else wanted)) if wanted else "2??|3??"
+    how, post = (f" -X {method}", " --post-data=") if method != "GET" else ("", "")
     return (
-        f"if command -v curl >/dev/null; then s=$(curl -s -o /dev/null -m {seconds}{insecure} -w '%{{http_code}}' {url}); "
-        f"else s=$(wget -S -q -O /dev/null{unchecked} {url} 2>&1 "
-        "| sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1); fi; "
-        f'case "$s" in {accept}) ;; *) echo "it answers with status ${{s:-none}}"; exit 1;; esac'
+        "if command -v curl >/dev/null; then "
+        f"curl -s -o /dev/null -m {seconds}{insecure}{how} -w '%{{http_code}}' {url}; "
+        f"else wget -S -q -O /dev/null{unchecked}{post} {url} 2>&1 "
+        "| sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1; fi"
     )
 
 

@@ -40,6 +40,7 @@ from .fields import column
 from .images import Images
 from .mapping import Settings
 from .networks import Networks
+from .records import heals
 from .survey import Row, Survey
 from .sweeping import sweep
 
@@ -48,14 +49,20 @@ if TYPE_CHECKING:
 
     from .checks import Checks
     from .containers import Containers
+    from .draining import Drainer
+    from .keeping import Keeper
+    from .reaping import Reaper
 
-Item = TypeVar("Item", CreateRequest, Target)
+Item = TypeVar("Item", CreateRequest, Target, DrainRequest)
 Known = Mapping[tuple[Address, int], Row]
 _BULK = 100
 _PARALLEL = 4
 _AT_ONCE = 16
+#: Those who are asked whether they work may keep us waiting.
+_ASKED_AT_ONCE = 32
 _TIMEOUT = 60.0
 _DIAL = 10.0
+_BEGINNING = (Verb.START, Verb.RESTART, Verb.RESUME)
 
 
 class DockerProvider:
@@ -67,7 +74,7 @@ class DockerProvider:
         self._config = config
         self._environ = os.environ if environ is None else environ
         self._settings = Settings(name, owner, config.get("log_driver", "json-file"))
-        self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
+        self.engine = self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
         self._survey = Survey(self._engine, owner, name)
         self._images = Images(self._engine, config, self._environ)
         self._networks = Networks(self._engine, owner, config.get("networks") or {})
@@ -92,6 +99,36 @@ class DockerProvider:
             float(self._config.get("settle", 0.25)),
         )
 
+    @cached_property
+    def _drainer(self) -> Drainer:
+        from .draining import Drainer
+
+        return Drainer(self._engine, self._survey, self._containers)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """Does what no Engine does."""
+        from .keeping import Keeper
+
+        return Keeper(self._engine, self._survey, self._containers, self._drainer)
+
+    @cached_property
+    def _reaper(self) -> Reaper | None:
+        if not self._config.get("reaper", True):
+            return None
+        from .reaping import Reaper, place
+
+        return Reaper(place(self._config, self._settings, self._environ), self._engine, self._settings)
+
+    def _is_needed(self, rows: Sequence[Row]) -> bool:
+        """Tell whether a container may need more than its Engine; whoever knows for sure is imported only then."""
+        return any(row.record.cared_for for row in rows) and self.keeper.is_needed()
+
+    def _watch_over(self) -> None:
+        """Have somebody do what no Engine does, from now on. Raises HodeiError."""
+        if self._reaper is not None:
+            self._reaper.ensure()
+
     # ---- looking -------------------------------------------------------------------------------------------------
 
     def fingerprint(self) -> Fingerprint:
@@ -100,7 +137,7 @@ class DockerProvider:
         return Fingerprint(
             type="docker",
             version=about["Version"],
-            column=column(self._networks.lacking()),
+            column=column(self._networks.lacking(), reaper=self._reaper is not None),
             limits=Limits(bulk=_BULK, parallel=_PARALLEL),
             survives="boot",
         )
@@ -141,12 +178,16 @@ class DockerProvider:
         return with_moved_tags(listing, self._images, registry=self._tags == "registry")
 
     def watch(self, seconds: float) -> Generator[News, None, None]:
-        """Not yet."""
-        raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot watch yet")
+        """Tell which containers change, as the Engine tells it."""
+        from .watching import watch
+
+        return watch(self._engine, self._survey, seconds)
 
     def drain(self, requests: Sequence[DrainRequest]) -> Iterator[Outcome]:
-        """Not yet."""
-        raise HodeiError(Kind.COMPATIBILITY, "the Docker provider cannot drain yet")
+        """Tell containers to take no new work, and ask whether they work."""
+        yield from self._each(requests, self._drainer.drain, _ASKED_AT_ONCE)
+        if any(request.then for request in requests):
+            self._watch_over()
 
     def attend(self) -> None:
         """The Engine watches over its containers; the rules of their networks are put in force again, and what is left over of our
@@ -154,11 +195,16 @@ class DockerProvider:
         """
         self._networks.attend()
         sweep(self._engine, self._settings.owner)
+        if self._reaper is None:
+            self.keeper.sweep()
+        elif not self._reaper.runs() and self._is_needed(self._survey.rows()):
+            self._reaper.ensure()
 
     def events(self, target: Target, limit: int) -> Sequence[Event]:
-        """Say what happened to a container, as far back as the Engine remembers."""
-        row = self._row(target)
-        return events(self._engine, row.container, str(target.address), limit)
+        """Say what happened to a container: what we did, and as far back as the Engine remembers."""
+        from .happened import events
+
+        return events(self._engine, self._row(target), limit)
 
     def capacity(self) -> Capacity:
         """Say what the Engine's machine has."""
@@ -196,11 +242,13 @@ class DockerProvider:
                 self._images.have(*self._wanted(request.spec))
             return self._containers.create(self._carried(request), known)
 
-        return self._each(requests, make)
+        yield from self._each(requests, make)
+        self._care_for(requests)
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Bring containers up to date that go on living."""
-        return self._each(requests, lambda request, known: self._containers.update(self._carried(request), known))
+        yield from self._each(requests, lambda request, known: self._containers.update(self._carried(request), known))
+        self._care_for(requests)
 
     def _carried(self, request: CreateRequest) -> CreateRequest:
         """Leave out what this Engine cannot carry and the worker may run without."""
@@ -208,13 +256,22 @@ class DockerProvider:
             return request
         return replace(request, spec=self._checks.carried(request.spec, request.degrade))
 
+    def _care_for(self, requests: Sequence[CreateRequest]) -> None:
+        if any(request.lifecycle.ttl is not None or heals(request.spec) for request in requests):
+            self._watch_over()
+
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         """Do a verb to many containers at the same time."""
         yield from self._each(targets, lambda target, known: self._containers.act(verb, target, known))
         if verb is Verb.DELETE:
             self._networks.prune()
+        named = {(one.address, one.generation) for one in targets}
+        if verb in _BEGINNING and any(row.record.cared_for for row in self._survey.rows() if row.key in named):
+            self._watch_over()
 
-    def _each(self, items: Sequence[Item], do: Callable[[Item, Known], Outcome]) -> Iterator[Outcome]:
+    def _each(
+        self, items: Sequence[Item], do: Callable[[Item, Known], Outcome], at_once: int = _AT_ONCE
+    ) -> Iterator[Outcome]:
         """Do something to each, several at a time; a failure is the outcome of that one."""
         from concurrent.futures import as_completed
 
@@ -227,7 +284,7 @@ class DockerProvider:
                 problem = HodeiError(error.kind, error.message, hint=error.hint, where=error.where or str(item.address))
                 return Outcome(item.address, item.generation, error=problem)
 
-        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(items)))) as pool:
+        with ThreadPoolExecutor(min(at_once, max(1, len(items)))) as pool:
             for done in as_completed([pool.submit(one, item) for item in items]):
                 yield done.result()
 
@@ -293,22 +350,12 @@ class DockerProvider:
             raise HodeiError(Kind.NOT_FOUND, "there is no such container", where=str(target.address))
         return dial(self._engine.endpoint, seen, row.record, target, port, _DIAL)
 
+    def leave(self) -> None:
+        """Stop the reaper and delete what it has on this machine. Raises HodeiError."""
+        if self._reaper is not None:
+            self._reaper.leave()
+
     def close(self) -> None:
         """Close connections."""
         self._images.close()
         self._engine.close()
-
-
-def events(engine: Engine, container: str, address: str, limit: int) -> list[Event]:
-    """Read what the Engine remembers of a container."""
-    import time
-
-    from .sdk import told
-
-    with told():
-        found = engine.api.events(since=0, until=int(time.time()) + 1, filters={"container": [container]}, decode=True)
-        all_ = [one for one in found if not one["Action"].startswith("exec_")]
-    return [
-        Event(one["timeNano"] / 1e9, address, one["Action"], one["Actor"]["Attributes"].get("exitCode", ""))
-        for one in all_[-limit:]
-    ]

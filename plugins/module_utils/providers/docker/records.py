@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...model.address import Address
-from ...model.ports import CreateRequest
-from ...model.worker import Drain
+from ...model.ports import CreateRequest, Draining, Verb
+from ...model.worker import Lifecycle, Spec
 
 OWNER, PROVIDER, RECORD = "hodei.owner", "hodei.provider", "hodei.record"
-_OF, _REVISION, _NONCE = "hodei.record-of", "hodei.revision", "hodei.nonce"
-_ID = 12
+OF, _REVISION, _NONCE = "hodei.record-of", "hodei.revision", "hodei.nonce"
+_ID, _VOLUME = 12, "hodei-record-"
+#: Where the document says nothing, as schema_worker.py has it.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+#: Beside the verbs: what is to be done once a worker is idle whose time to live is over.
+TTL = "ttl"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Record:
     """The port's labels of one container. ``ports`` maps names to ``8080/tcp``; ``wanted`` is what was asked of the Engine of
     what may be changed by others; ``drain`` and ``reload`` are in the normal form. ``files`` says what is expected of each,
     ``gone`` which of them have still to be removed; ``stale`` is the start of the run that was not told of a change of them.
+
+    ``edits`` counts what callers changed. ``grace``, ``ttl`` and ``backoff`` (first and longest pause; empty: not restarted when it
+    is unhealthy) are for whoever watches over it; so is what follows, which they write. ``began``: when its time to live did;
+    ``draining``: since when, whether it was told, and the verb that is left, or TTL; ``failures``: how often it was restarted since it
+    was last well, and ``restarts``: ever; ``ended``: the state that we brought it to, why, and when.
     """
 
     owner: str
@@ -50,36 +59,113 @@ class Record:
     reload: Mapping[str, Any] | None = None
     stale: str = ""
     image: str = ""
+    on_remove: str = ""
+    edits: int = 0
+    grace: float = Lifecycle.grace
+    ttl: float | None = None
+    backoff: Sequence[float] = ()
+    began: float | None = None
+    draining: Sequence[Any] = ()
+    failures: int = 0
+    restarts: int = 0
+    ended: Sequence[Any] = ()
 
     @property
     def address(self) -> Address:
         """Which worker."""
         return Address("worker", self.name, self.key)
 
+    @property
+    def drains(self) -> Draining | None:
+        """How it finishes its work now."""
+        if not self.draining:
+            return None
+        since, told, then = self.draining
+        return Draining(since, told, None if then in ("", TTL) else Verb(then), then == TTL)
+
+    @property
+    def final(self) -> bool:
+        """Whether the end of this run is its last: it was told to finish, or is to be stopped when it has."""
+        return bool(self.draining) and bool(self.draining[1] or self.draining[2])
+
+    @property
+    def heals(self) -> bool:
+        """Whether it is restarted when it is unhealthy. Who was told to finish may close its doors first."""
+        return bool(self.backoff) and self.intent == "started" and not (self.draining and self.draining[1])
+
+    @property
+    def cared_for(self) -> bool:
+        """Whether there is something about it that no Engine does."""
+        return self.ttl is not None or bool(self.backoff) or bool(self.draining and self.draining[2])
+
+    def fresh(self) -> Record:
+        """Return it as a new run begins with."""
+        return replace(self, began=None, draining=(), failures=0, ended=())
+
     def text(self) -> str:
-        """Write it as JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """Write it as JSON, without what equals its default."""
+        return json.dumps(
+            {name: value for name, value in vars(self).items() if value != _default(name)}, separators=(",", ":")
+        )
+
+
+#: What is no change of a worker by somebody, since those who watch over it write it, or nothing is decided by it.
+_INNER = ("edits", "drain", "stale", "gone", "began", "draining", "failures", "restarts", "ended")
+
+
+def _default(name: str) -> Any:
+    one = Record.__dataclass_fields__[name]
+    return {} if one.default_factory is dict else one.default
+
+
+def counted(before: Record, after: Record) -> Record:
+    """Return a record whose ``edits`` tell whether somebody has changed the worker."""
+    same = all(getattr(before, name) == getattr(after, name) for name in vars(after) if name not in _INNER)
+    return replace(after, edits=before.edits + (0 if same else 1))
 
 
 def new_record(request: CreateRequest, provider: str, ports: Mapping[str, str], wanted: Mapping[str, Any]) -> Record:
     """Return the record of a container to make."""
-    return Record(
-        owner=request.labels.owner,
-        provider=provider,
-        lineage=request.labels.lineage,
-        name=request.address.name,
-        key=request.address.key,
-        generation=request.generation,
-        digest=request.digest,
-        key_id=request.labels.key_id,
-        operation=request.operation,
-        intent=request.intent.value,
-        protected=request.lifecycle.prevent_destroy,
-        ports=ports,
-        wanted=wanted,
-        drain=_written(request.lifecycle.drain),
+    return with_care(
+        request,
+        Record(
+            owner=request.labels.owner,
+            provider=provider,
+            lineage=request.labels.lineage,
+            name=request.address.name,
+            key=request.address.key,
+            generation=request.generation,
+            digest=request.digest,
+            key_id=request.labels.key_id,
+            operation=request.operation,
+            intent=request.intent.value,
+            ports=ports,
+            wanted=wanted,
+        ),
+    )
+
+
+def heals(spec: Spec) -> bool:
+    """Tell whether a container is to be restarted when it is unhealthy."""
+    return bool(spec.get("health")) and (spec.get("restart") or {}).get("policy") != "never"
+
+
+def with_care(request: CreateRequest, record: Record) -> Record:
+    """Return a record with what a request says of the life of a worker."""
+    lifecycle, restart = request.lifecycle, request.spec.get("restart") or {}
+    pauses = restart.get("backoff") or {}
+    return replace(
+        record,
+        protected=lifecycle.prevent_destroy,
+        on_remove=lifecycle.on_remove,
+        drain=None if lifecycle.drain is None else lifecycle.drain.written(),
+        grace=lifecycle.grace,
+        ttl=lifecycle.ttl,
         reload=request.spec.get("reload"),
         image=str(request.spec.get("image", "")),
+        backoff=[float(pauses.get("initial", _FIRST_PAUSE)), float(pauses.get("max", _LONGEST_PAUSE))]
+        if heals(request.spec)
+        else [],
     )
 
 
@@ -90,18 +176,7 @@ def updated(record: Record, request: CreateRequest) -> Record:
         return replace(fresh, name=request.address.name, key=request.address.key)
     if request.adopt_from:
         return fresh
-    return replace(
-        fresh,
-        digest=request.digest,
-        key_id=request.labels.key_id,
-        protected=request.lifecycle.prevent_destroy,
-        drain=_written(request.lifecycle.drain),
-        reload=request.spec.get("reload"),
-    )
-
-
-def _written(drain: Drain | None) -> dict[str, Any] | None:
-    return None if drain is None else drain.written()
+    return with_care(request, replace(fresh, digest=request.digest, key_id=request.labels.key_id))
 
 
 def first_labels(record: Record) -> dict[str, str]:
@@ -113,16 +188,26 @@ def later_labels(record: Record, container: str, revision: int, nonce: str) -> d
     """Return the labels of the volume that holds a later version."""
     return {
         OWNER: record.owner,
-        _OF: container,
+        OF: container,
         _REVISION: str(revision),
         _NONCE: nonce,
         RECORD: record.text(),
     }
 
 
+def short(container: str) -> str:
+    """Return the beginning of an id, which tells the containers of one Engine apart."""
+    return container[:_ID]
+
+
 def volume_name(container: str, revision: int) -> str:
     """Name the volume of a version: two who write the same one meet there."""
-    return f"hodei-record-{container[:_ID]}-{revision}"
+    return f"{_VOLUME}{short(container)}-{revision}"
+
+
+def container_of(volume: str) -> str:
+    """Return the beginning of the id of the container that a volume is about; empty when it is about none."""
+    return volume.removeprefix(_VOLUME).partition("-")[0] if volume.startswith(_VOLUME) else ""
 
 
 def is_mine(volume: Mapping[str, Any], nonce: str) -> bool:
@@ -145,8 +230,8 @@ def revisions(volumes: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, Mappi
     for volume in volumes:
         labels = volume.get("Labels") or {}
         number = labels.get(_REVISION, "")
-        if labels.get(_OF) and number.isdigit():
-            found.setdefault(labels[_OF], {})[int(number)] = labels
+        if labels.get(OF) and number.isdigit():
+            found.setdefault(labels[OF], {})[int(number)] = labels
     return found
 
 

@@ -24,11 +24,15 @@ from .topology import networks_of
 
 _NEVER = "0001-01-01T00:00:00Z"
 _FRACTION = re.compile(r"\.(\d+)")
+NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 
 
-def observation(
-    container: Mapping[str, Any], record: Record, revision: int, files: Mapping[str, Any] | None = None
-) -> Observation:
+def etag(container: str, record: Record) -> str:
+    """Return what changes whenever somebody changes a worker, and with another container in its place."""
+    return f"{container[:12]}.{record.edits}"
+
+
+def observation(container: Mapping[str, Any], record: Record, files: Mapping[str, Any] | None = None) -> Observation:
     """Return one container as the port shows it; ``files`` is what of its files is not as it was put."""
     state = container["State"]
     seen, reason = worker_state(container, record)
@@ -41,25 +45,27 @@ def observation(
         state=seen,
         external_id=container["Id"],
         spec_digest=record.digest,
-        etag=f"{container['Id'][:12]}.{revision}",
+        etag=etag(container["Id"], record),
         operation=record.operation,
         key_id=record.key_id,
         intent=Intent(record.intent),
         protected=record.protected,
+        on_remove=record.on_remove,
         reason=without_values(reason, container["Config"].get("Env") or ()),
         exit_code=_exit_code(state["ExitCode"], seen) if ended and began is not None else None,
-        restarts=container.get("RestartCount", 0),
+        restarts=record.restarts + container.get("RestartCount", 0),
         created_at=seconds(container["Created"]),
         started_at=began,
         ports=bound_ports(container, record) if seen.alive else {},
-        drift={**drift(container["HostConfig"], record.wanted), **moved_elsewhere(container), **(files or {})},
+        drift={**drift(container["HostConfig"], expected(record)), **moved_elsewhere(container), **(files or {})},
         stale=seen.alive and record.stale == state["StartedAt"],
         details={
             "container": container["Id"][:12],
             "image": container["Config"]["Image"],
             "image_id": container["Image"],
         },
-        drain=Drain.read(record.drain) if record.drain else None,
+        drain=Drain.read(record.drain) if record.drain is not None else None,
+        draining=record.drains if seen.alive or seen is WorkerState.RECOVERING else None,
     )
 
 
@@ -70,13 +76,21 @@ def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerSt
     if status == "paused":
         return WorkerState.PAUSED, ""
     if status == "running":
-        return _running(state.get("Health") or {})
+        return (
+            (WorkerState.STOPPING, record.ended[1])
+            if is_ending(container, record)
+            else _running(state.get("Health") or {})
+        )
     if status == "restarting":
         return WorkerState.RECOVERING, ending(container, record)
     if status == "removing":
         return WorkerState.STOPPING, ""
     if record.intent == "stopped":
         return WorkerState.STOPPED, ""
+    if record.ended:
+        return WorkerState(record.ended[0]), record.ended[1]
+    if status == "exited" and record.final:
+        return WorkerState.STOPPED, f"drained: {ending(container, record)}"
     if status == "created":
         return (WorkerState.FAILED, state["Error"]) if state.get("Error") else (WorkerState.CREATING, "")
     if state["ExitCode"] == 0 and not state.get("OOMKilled") and status != "dead":
@@ -87,6 +101,21 @@ def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerSt
 def _exit_code(code: int, seen: WorkerState) -> int | None:
     """What we stopped by a signal has no code of its own."""
     return None if seen is WorkerState.STOPPED and code in (128 + signal.SIGTERM, 128 + signal.SIGKILL) else code
+
+
+def is_ending(container: Mapping[str, Any], record: Record) -> bool:
+    """Whether we bring this run to its end; one that somebody has begun after that is another."""
+    began = seconds(container["State"]["StartedAt"]) or 0.0
+    return bool(record.ended) and began < record.ended[2]
+
+
+def expected(record: Record) -> Mapping[str, Any]:
+    """Return what was asked of the Engine that it has now: one that is to end is not started again."""
+    return (
+        {**record.wanted, "RestartPolicy": NO_RESTART}
+        if record.final and "RestartPolicy" in record.wanted
+        else record.wanted
+    )
 
 
 def _running(health: Mapping[str, Any]) -> tuple[WorkerState, str]:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -15,12 +16,19 @@ from ...model.ports import Listing, Observation
 from . import records
 from .engine import Engine
 from .records import Record
-from .seeing import observation, seconds
+from .seeing import etag, observation, seconds
 
 #: Details of so many containers are asked for at the same time where the Engine is not on this machine.
 _AT_ONCE = 8
 #: A container with such a name belongs to nobody, whatever its labels say.
 RELEASED = "released."
+#: More than so many are looked for in one list.
+_FEW = 16
+
+
+def revision() -> int:
+    """Return the place of a look that begins now in the order of all looks: whatever changed before, a later one sees."""
+    return time.monotonic_ns()
 
 
 class Row(NamedTuple):
@@ -33,8 +41,13 @@ class Row(NamedTuple):
 
     @property
     def etag(self) -> str:
-        """What changes with each version of its record, and with another container in its place."""
-        return f"{self.container[:12]}.{self.revision}"
+        """What changes whenever somebody changes it, and with another container in its place."""
+        return etag(self.container, self.record)
+
+    @property
+    def key(self) -> tuple[Address, int]:
+        """Which object of which worker."""
+        return self.record.address, self.record.generation
 
 
 class Survey:
@@ -42,12 +55,12 @@ class Survey:
 
     def __init__(self, engine: Engine, owner: str, provider: str) -> None:
         self._engine = engine
-        self._owner = owner
+        self.owner = owner
         self._provider = provider
 
     def rows(self) -> list[Row]:
         """List our containers. Raises HodeiError, also for one whose record cannot be read: what it is, nobody knows."""
-        ours = {"label": [f"{records.OWNER}={self._owner}"]}
+        ours = {"label": [f"{records.OWNER}={self.owner}"]}
         containers = self._engine.get("/containers/json", all=1, filters=ours)
         volumes = self._engine.get("/volumes", filters=ours).get("Volumes") or ()
         later = records.revisions(volumes)
@@ -55,31 +68,67 @@ class Survey:
         strays: list[Row] = []
         for container in containers:
             name = next((one[1:] for one in container["Names"] if one.count("/") == 1), "")
-            if name.startswith(RELEASED):
-                continue
-            record, revision = records.latest(container["Labels"], later.get(container["Id"], {}))
-            if record is None:
-                raise HodeiError(
-                    Kind.COMPATIBILITY,
-                    f"the label {records.RECORD} of container {name} cannot be read",
-                    hint="It may be of a later version of hodei.workers: use that one, or remove the container.",
-                )
-            if record.provider == self._provider:
-                rows = found if name.startswith(f"{self._owner}.") else strays
-                rows.append(Row(container["Id"], name, record, revision))
-        there = {(row.record.address, row.record.generation) for row in found}
+            row = self._read(container["Id"], name, container["Labels"], later.get(container["Id"], {}))
+            if row is not None:
+                (found if self._has_its_name(row) else strays).append(row)
+        there = {row.key for row in found}
         return found + [
-            row for row in strays if (row.record.address, row.record.generation) not in there and self._is_made(row)
+            row for row in strays if row.key not in there and self._is_made(row, self.inspect(row.container))
         ]
 
-    def _is_made(self, row: Row) -> bool:
+    def _has_its_name(self, row: Row) -> bool:
+        return row.name.startswith(f"{self.owner}.")
+
+    def _is_made(self, row: Row, seen: Mapping[str, Any] | None) -> bool:
         """Whether a container with another name is ours, renamed by somebody, and not a copy made of an image with our labels."""
-        seen = self.inspect(row.container)
         return seen is not None and seen["Config"]["Image"] == row.record.image
+
+    def row(self, container: str) -> Row | None:
+        """Look for one of ours by its id. Raises HodeiError."""
+        found = self.find(container)
+        return None if found is None else found[0]
+
+    def find(self, container: str) -> tuple[Row, Mapping[str, Any]] | None:
+        """Look for one of ours by its id, and return with it all that the Engine tells. Raises HodeiError."""
+        seen = self.inspect(container)
+        if seen is None:
+            return None
+        row = self._read(seen["Id"], seen["Name"][1:], seen["Config"]["Labels"] or {}, self.revisions(seen["Id"]))
+        if row is None or not (self._has_its_name(row) or self._is_made(row, seen)):
+            return None
+        return row, seen
+
+    def look(self, containers: Collection[str]) -> dict[str, Observation]:
+        """Look at those of some that are there and ours, by the beginnings of their ids. Raises HodeiError."""
+        if len(containers) > _FEW:
+            rows = [row for row in self.rows() if records.short(row.container) in containers]
+            seen = {records.short(row.container): self.see(row) for row in rows}
+            return {name: one for name, one in seen.items() if one is not None}
+        found = {name: self.find(name) for name in containers}
+        return {name: self.shown(*one) for name, one in found.items() if one is not None}
+
+    def revisions(self, container: str) -> Mapping[int, Mapping[str, str]]:
+        """Return the labels of the later versions of one record."""
+        volumes = self._engine.get("/volumes", filters={"label": [f"{records.OF}={container}"]}).get("Volumes") or ()
+        return records.revisions(volumes).get(container, {})
+
+    def _read(
+        self, container: str, name: str, labels: Mapping[str, str], later: Mapping[int, Mapping[str, str]]
+    ) -> Row | None:
+        if name.startswith(RELEASED):
+            return None
+        record, revision = records.latest(labels, later)
+        if record is None:
+            raise HodeiError(
+                Kind.COMPATIBILITY,
+                f"the label {records.RECORD} of container {name} cannot be read",
+                hint="It may be of a later version of hodei.workers: use that one, or remove the container.",
+            )
+        return Row(container, name, record, revision) if record.provider == self._provider else None
 
     def index(self) -> dict[tuple[Address, int], Row]:
         """List our containers by address and generation."""
-        return {(row.record.address, row.record.generation): row for row in self.rows()}
+        return {row.key: row for row in self.rows()}
 
     def inspect(self, container: str) -> Mapping[str, Any] | None:
         """Return all that the Engine tells of a container; None when there is none. Raises HodeiError."""
@@ -104,12 +153,13 @@ class Survey:
 
             running = container["State"]["Status"] == "running"
             files = drift(self._engine, row.container, row.record, running=running)
-        if not row.name.startswith(f"{self._owner}."):
+        if not self._has_its_name(row):
             files = {**files, "name": row.name}
-        return observation(container, row.record, row.revision, files)
+        return observation(container, row.record, files)
 
     def listing(self) -> Listing:
         """Look at all."""
+        at = revision()
         rows = self.rows()
         see: Callable[[Row], Observation | None] = self.see
         if self._engine.endpoint.local or len(rows) < _AT_ONCE:
@@ -117,4 +167,4 @@ class Survey:
         else:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 seen = list(pool.map(see, rows))
-        return Listing(tuple(one for one in seen if one is not None))
+        return Listing(tuple(one for one in seen if one is not None), revision=at)
