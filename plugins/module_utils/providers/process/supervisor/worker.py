@@ -129,6 +129,9 @@ class Worker:
         state = self.record.state
         if not self.active:
             self.begin()
+        elif self._run is not None and self._run.ended.done() and state != states.CREATING:
+            self._unsettle()  # its end is still to be dealt with, as where it has ended between two supervisors
+            self._bring_to_end(RESTART, 0.0)
         elif state == states.PAUSED:
             self.resume()
         elif state == states.RECOVERING:

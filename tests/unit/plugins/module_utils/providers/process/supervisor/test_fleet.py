@@ -187,6 +187,23 @@ def test_a_worker_that_ends_at_the_end_of_its_first_moment(inside: Run) -> None:
     inside(scenario)
 
 
+def test_a_restart_of_a_worker_whose_end_is_still_to_be_dealt_with(inside: Run) -> None:
+    """It was ended for that by a supervisor that is gone, say: it runs again, whatever its policy says."""
+
+    async def scenario(made: Inside) -> None:
+        await made.fleet.create(draft("w", "/bin/sleep", "600"))
+        pid = worker(made, "w").record.pid
+        os.kill(pid, signal.SIGKILL)
+        while (found := procfs.look(pid)) is not None and not found.dead:
+            time.sleep(0.01)  # the loop has no turn
+        made.world.reap()
+        await made.fleet.act("restart", target("w"))
+        assert worker(made, "w").record.state == "running"
+        assert worker(made, "w").record.pid != pid
+
+    inside(scenario)
+
+
 def test_programs_that_are_not_quite_there(inside: Run, tmp_path: Path) -> None:
     """A script whose interpreter is missing, and one that is none."""
     for name, text in (("orphan", "#!/nowhere/interpreter\n"), ("noise", "\x7fnoise")):
