@@ -44,8 +44,8 @@ lock:  ## resolve requirements/*.in anew into the hash-locked files
 # ---- what people run --------------------------------------------------------------------------------------------
 
 .PHONY: demo test soak bench
-demo: run-venv  ## the demonstration (PROVIDER=process)
-	@PATH="$(CURDIR)/$(run):$$PATH" $(run)/python examples/demo/demo.py $(if $(PROVIDER),--provider $(PROVIDER))
+demo: run-venv  ## the demonstration (PROVIDER=process or docker; IMAGE=... of the containers)
+	@PATH="$(CURDIR)/$(run):$$PATH" $(run)/python examples/demo/demo.py $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(IMAGE),--image $(IMAGE))
 
 test: venv  ## every gate, every test, the coverage floor and the final checks
 	@$(dev)/python tools/suites.py $(SUITES)
@@ -53,7 +53,8 @@ test: venv  ## every gate, every test, the coverage floor and the final checks
 soak: venv  ## the fault suites as long storms
 	@HODEI_SOAK=1 $(dev)/python tools/suites.py --no-lint faults
 
-bench: venv  ## measure against the targets
+bench: venv  ## measure against the targets, and beside what else there is
+	@python=$(python) && "$$python" tools/make_venv.py requirements/peers.lock .venv/peers
 	@PATH="$(CURDIR)/$(dev):$$PATH" $(dev)/python tests/bench/run.py $(BENCH)
 
 .PHONY: generate

@@ -24,16 +24,18 @@ ROOMS: dict[str, frozenset[str]] = {
     "rotation": LEAVES | {"engine"},
     "lifecycle": LEAVES | {"engine"},
     "providers": LEAVES,
+    "compose": frozenset({"model"}),
     "stores": LEAVES,
     "access": LEAVES,
     "events": LEAVES,
     "telemetry": LEAVES,
 }
 ROOMS["ansible"] = frozenset(ROOMS)  # it alone wires
-PLUGINS = frozenset({"ansible", "model"})  # what modules, actions, lookups and the like may import
+PLUGINS = frozenset({"ansible", "compose", "model"})  # what modules, actions, lookups and the like may import
 APART = {"providers", "stores"}  # rooms whose folders do not know each other
 BY_NAME = (*UTILS, "providers", "plugins")  # packages of users, which Ansible could not ship anyway: decision 0024
 SUPERVISOR = (*UTILS, "providers", "process", "supervisor")
+PACKED = (*UTILS, "providers", "references")  # goes with the supervisor, which other providers must not know
 
 
 def targets(node: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -54,9 +56,9 @@ def targets(node: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, ...]
 
 def room_problem(here: tuple[str, ...], there: tuple[str, ...]) -> str | None:
     """Why the file at `here` may not import `there`; both are paths of names from the checkout's top."""
-    if here[: len(SUPERVISOR)] == SUPERVISOR:
+    if here[: len(SUPERVISOR)] == SUPERVISOR or here == PACKED:
         standard = there[0] == "" and there[1] in sys.stdlib_module_names
-        ours = there[: len(SUPERVISOR)] == SUPERVISOR
+        ours = there[: len(SUPERVISOR)] == SUPERVISOR or there[: len(PACKED)] == PACKED
         return None if standard or ours else "the supervisor imports the standard library and itself only"
     if there[:2] != UTILS:
         return None

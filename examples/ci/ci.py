@@ -4,13 +4,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A CI system in one file, for the examples: `ci.py queue` keeps jobs, `ci.py runner` fetches and runs them.
 
-Both answer /healthz on the port that they find in HODEI_PORT_HTTP. Standard library only.
+Both answer /healthz on the port that they find in HODEI_PORT_HTTP; in a container BIND is 0.0.0.0. Standard library only.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -154,8 +155,9 @@ def serve(service: Service) -> None:
 
     port = int(os.environ["HODEI_PORT_HTTP"])
     print(f"{os.environ.get('WORKER_ID', 'worker')} listens on port {port}", flush=True)
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    ThreadingHTTPServer((os.environ.get("BIND", "127.0.0.1"), port), Handler).serve_forever()
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_unused: sys.exit(0))  # the first process of a container has to say so itself
     serve(Queue() if sys.argv[1] == "queue" else Runner(os.environ["QUEUE_URL"]))

@@ -9,6 +9,7 @@ Each step runs the command that it shows, with the collection's own playbooks an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -28,14 +29,106 @@ EXAMPLE = HERE.parent / "ci"
 JOBS = 6
 JOB_SECONDS = 8
 WAIT_SECONDS = 20.0
-WIDTH = 100
+IMAGE = "python:3.13-alpine"
+REPORT = """
+      - name: report
+        image: "{{ image }}"
+        command: [sleep, infinity]
+        lifecycle: {grace: 1s}
+        degrade: [image]
+"""
+
+
+class Processes:
+    """The workers are processes of this machine."""
+
+    what = "Real processes, state in SQLite, no server, no root."
+    one = "process"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def native(self, worker: dict[str, Any]) -> str:
+        """Return the number of a worker's process, which its own page tells."""
+        return str(call(worker["ports"]["http"], "/healthz")["pid"])
+
+    def kill(self, worker: dict[str, Any]) -> str:
+        """Kill a worker behind everybody's back, and return the command that does that."""
+        pid = self.native(worker)
+        os.kill(int(pid), signal.SIGKILL)
+        return f"kill -9 {pid}"
+
+    def left(self) -> list[int]:
+        """List the processes of this machine that belong to the demonstration."""
+        everything = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        return [pid for pid in everything if str(self.directory) in command_line(pid)]
+
+    def clear(self) -> None:
+        """End what a demonstration that failed in the middle has left."""
+        for pid in self.left():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+class Containers:
+    """The workers are containers of the Engine that the docker command would use."""
+
+    what = "Real containers, state in SQLite."
+    one = "container"
+
+    def __init__(self) -> None:
+        self.engine = engine_here()
+        self.ours = {"label": ["hodei.owner=ci-demo"]}
+        if self.left():
+            stop("there are containers of an owner ci-demo already: is another demonstration running?")
+
+    def native(self, worker: dict[str, Any]) -> str:
+        """Return the id of a worker's container, as docker ps shows it."""
+        return str(worker["external_id"])[:12]
+
+    def kill(self, worker: dict[str, Any]) -> str:
+        """Kill a worker behind everybody's back, and return the command that does that."""
+        container = self.native(worker)
+        self.engine.post(f"/containers/{container}/kill")
+        return f"docker kill {container}"
+
+    def left(self) -> list[str]:
+        """List the containers, volumes and networks that belong to the demonstration."""
+        containers = self.engine.get("/containers/json", all=1, filters=self.ours)
+        volumes = self.engine.get("/volumes", filters=self.ours)["Volumes"] or ()
+        networks = self.engine.get("/networks", filters=self.ours)
+        return [*(one["Id"] for one in containers), *(one["Name"] for one in (*volumes, *networks))]
+
+    def clear(self) -> None:
+        """Remove what a demonstration that failed in the middle has left."""
+        for container in self.engine.get("/containers/json", all=1, filters=self.ours):
+            self.engine.api.remove_container(container["Id"], v=True, force=True)
+        for volume in self.engine.get("/volumes", filters=self.ours)["Volumes"] or ():
+            self.engine.api.remove_volume(volume["Name"])
+        for network in self.engine.get("/networks", filters=self.ours):
+            self.engine.api.remove_network(network["Id"])
+
+
+def engine_here() -> Any:
+    """Return the Engine; without one, end with what would help."""
+    from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+    from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.endpoint import resolve
+    from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.engine import Engine
+
+    try:
+        found = Engine(resolve({}, os.environ), WAIT_SECONDS)
+        found.version  # noqa: B018  it asks
+    except HodeiError as error:
+        stop(str(error))
+    return found
 
 
 class Demo:
     """One run of the demonstration in a directory of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, provider: str, image: str) -> None:
         self.directory = directory
+        self.world = Containers() if provider == "docker" else Processes(directory)
         self.inventory = directory / "inventory.yml"
         self.port = free_port()
         self.steps = 0
@@ -53,7 +146,9 @@ class Demo:
         for file in (*(EXAMPLE / name for name in ("inventory.yml", "ci.py", "ci.hodei.yml")), HERE / "inside.yml"):
             shutil.copy(file, directory / file.name)
         text = self.inventory.read_text().replace("queue_port: 18723", f"queue_port: {self.port}")
-        self.inventory.write_text(text.replace("hodei_owner: ci-demo", self.head()))
+        self.inventory.write_text(text.replace("hodei_owner: ci-demo", self.head()).replace(IMAGE, image))
+        for file in (self.inventory, directory / "ci.hodei.yml"):
+            file.write_text(file.read_text().replace("local: {type: process}", f"local: {{type: {provider}}}"))
 
     def head(self) -> str:
         """Keep state in the directory of the demonstration, which goes away with it."""
@@ -103,11 +198,6 @@ class Demo:
         self.run(str(HERE / "look.yml"), "-e", f"out={out}")
         return {worker["address"]: worker for worker in json.loads(out.read_text())["workers"]}
 
-    def processes(self) -> list[int]:
-        """List the processes of this machine that belong to the demonstration."""
-        everything = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        return [pid for pid in everything if str(self.directory) in command_line(pid)]
-
     def queue(self, path: str, body: Any = None) -> Any:
         """Talk to the fleet's own queue."""
         return call(self.port, path, body)
@@ -116,21 +206,26 @@ class Demo:
 def main() -> int:
     """Run the demonstration; it leaves nothing behind."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--provider", default="process", choices=["process"])
-    parser.parse_args()
+    parser.add_argument("--provider", default="process", choices=["process", "docker"])
+    parser.add_argument("--image", default=IMAGE, help="a container image that has python3, a shell and wget or curl")
+    options = parser.parse_args()
     started = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="hodei-demo-"))
-    demo = Demo(directory)
-    print("hodei.workers: a small CI fleet on this machine. Real processes, state in SQLite, no server, no root.")
+    try:
+        demo = Demo(directory, options.provider, options.image)
+    except SystemExit:
+        shutil.rmtree(directory)
+        raise
+    print(f"hodei.workers: a small CI fleet on this machine. {demo.world.what}")
     print(f"Everything lies in {directory} and is gone at the end.")
     try:
         story(demo)
-        wait_for(lambda: not demo.processes(), "the last process to leave")
+        wait_for(lambda: not demo.world.left(), f"the last {demo.world.one} to leave")
     finally:
         clean_up(demo)
     if directory.exists():
         stop(f"{directory} is still there")
-    print(f"\nDone in {time.monotonic() - started:.0f} s; no process and no file was left behind.")
+    print(f"\nDone in {time.monotonic() - started:.0f} s; no {demo.world.one} and no file was left behind.")
     return 0
 
 
@@ -155,9 +250,8 @@ def story(demo: Demo) -> None:
     demo.say("Run a playbook inside the runners: workers are hosts, and ordinary modules work in them.")
     demo.play("inside.yml", inventory="ci.hodei.yml")
 
-    victim = call(demo.workers()["worker.runner[1]"]["ports"]["http"], "/healthz")["pid"]
-    demo.say("A bad day: somebody kills a runner.", f"$ kill -9 {victim}     # worker.runner[1]")
-    os.kill(victim, signal.SIGKILL)
+    demo.say("A bad day: somebody kills a runner.")
+    print(f"   $ {demo.world.kill(demo.workers()['worker.runner[1]'])}     # worker.runner[1]", flush=True)
     wait_for(lambda: demo.workers()["worker.runner[1]"]["state"] == "failed", "the runner to be seen as failed")
     demo.play("converge")
 
@@ -173,19 +267,19 @@ def story(demo: Demo) -> None:
         stop(f"the job should have come to its end: {result}")
     print(f"   {runner} was replaced when its job had come to its end: {result['output']!r}", flush=True)
 
-    before = call(demo.port, "/healthz")["pid"]
+    before = demo.world.native(demo.workers()["worker.queue"])
     demo.say("Rename a worker: queue -> jobs, and hodei_moved says that it is the same.")
     demo.edit("- name: queue\n", "- name: jobs\n")
     demo.edit("depends_on: [queue]", "depends_on: [jobs]")
     demo.edit("    hodei_workers:\n", "    hodei_moved: [{from: worker.queue, to: worker.jobs}]\n    hodei_workers:\n")
     demo.play("converge")
-    after = call(demo.port, "/healthz")["pid"]
+    after = demo.world.native(demo.workers()["worker.jobs"])
     if after != before:
-        stop("a renamed worker should be the same process")
-    print(f"   worker.jobs is process {after}, as worker.queue was", flush=True)
+        stop(f"a renamed worker should be the same {demo.world.one}")
+    print(f"   worker.jobs is {demo.world.one} {after}, as worker.queue was", flush=True)
 
     demo.say("Remove a worker from the document: it is pruned.")
-    demo.edit("\n      - name: report\n        command: [sleep, infinity]\n", "")
+    demo.edit(REPORT, "")
     demo.play("converge")
     work(demo)
 
@@ -251,8 +345,10 @@ def wait_for(condition: Any, what: str) -> None:
 def clean_up(demo: Demo) -> None:
     """Delete whatever is left, also when the demonstration failed in the middle."""
     command = ["ansible-playbook", "-i", str(demo.inventory), "hodei.workers.destroy", "-e", "hodei_confirm=ci-demo"]
+    command += ["-e", "hodei_wait_for_drain=false"]
     if (demo.directory / "state").exists():
         subprocess.run(command, cwd=demo.directory, env=demo.env, capture_output=True, check=False)
+    demo.world.clear()
     shutil.rmtree(demo.directory, ignore_errors=True)
 
 

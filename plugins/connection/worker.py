@@ -66,14 +66,14 @@ options:
     type: int
     vars:
       - name: hodei_generation
-  remote_user:
+  run_as:
     description:
       - As whom to run, where the fleet belongs to root. The worker's own user when left out.
       - Others than that one and root may not enter the directory of a worker.
     type: str
     vars:
       - name: hodei_user
-  timeout:
+  command_timeout:
     description:
       - After which time a command and everything that it started is killed.
     type: str
@@ -97,9 +97,10 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import E
 _SH = "/bin/sh"
 #: Linux takes 128 KiB for one argument; a longer command goes through a file.
 _LONGEST = 100_000
+#: No option may be called as a keyword of a play is, such as `timeout` or `remote_user`: Ansible gives it the keyword's value.
 _OPTIONS = (
     *("address", "owner", "lineage", "backend", "providers", "provider", "generation"),
-    *("remote_user", "timeout"),
+    *("run_as", "command_timeout"),
 )
 _KEEP = 'f=$(mktemp "$HOME/.command-XXXXXX") && cat > "$f" && echo "$f"'
 
@@ -196,7 +197,7 @@ class Connection(ConnectionBase):
             raise AnsibleError(f"hodei_timeout is {error}: write a duration such as 2h") from None
         if done.timed_out:
             raise AnsibleError(
-                f"the command in {self._name} did not end within {self.get_option('timeout')} and was killed; "
+                f"the command in {self._name} did not end within {self.get_option('command_timeout')} and was killed; "
                 "hodei_timeout allows more"
             )
         return done

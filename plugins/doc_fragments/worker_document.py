@@ -29,7 +29,8 @@ options:
     type: raw
   program:
     description:
-      - "The executable that a process provider runs: a path, or a name found on the PATH of the host."
+      - "The executable: a path, or a name found on the PATH of the host. With C(image) it takes the place of the image's entry
+        point, and is a path or a name inside the image."
     type: raw
   command:
     description:
@@ -71,6 +72,8 @@ options:
       - "C(container) (a whole number): The port that the worker listens on in its container. A process has none: it listens on
         C(host), or on a free port."
       - "C(host) (a whole number): The port of the host that leads to it. Left out: not published, or a free one."
+      - "C(host_range) (a range of ports such as 8000-8010): Instead of C(host): a free one of these, C(8000-8010)."
+      - "C(host_ip) (an address such as 127.0.0.1 or ::1): The address of the host that it is published at. Left out: all."
       - "C(protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
     type: raw
   resources:
@@ -102,6 +105,8 @@ options:
       - "C(mode) (a file mode in quotes, such as \"0644\"): Permissions of the directory of an C(empty) or C(tmpfs) volume, in
         quotes: C(\"0700\")."
       - "C(read_only) (true or false): The worker may not write to it. Default: C(false)."
+      - "C(relabel) (one of shared, private): The SELinux label that the directory of a C(host) volume gets: C(shared) by
+        several containers (C(z)), or this one's alone (C(Z)). Left out: it keeps its own."
     type: raw
   env_visible:
     description:
@@ -140,6 +145,11 @@ options:
       - "C(start_period) (a duration such as 30s, 5m or 1h30m): Time after the start in which failures do not count. Default:
         C(0s)."
     type: raw
+  init:
+    description:
+      - "Start a small init process first, which passes signals on to the worker and collects what its children leave. Without
+        one, a program that does not handle SIGTERM is stopped only by the kill after its grace. Default: C(false)."
+    type: raw
   reload:
     description:
       - "How the worker is told that its files have changed; exactly one of C(signal) and C(command). Left out: it is
@@ -165,6 +175,9 @@ options:
       - "How the worker is connected."
       - "C(type) (one of private, public, hybrid, isolated): Which network the worker joins. Left out: the provider's own
         default."
+      - "C(name) (a name (lower case letters, digits, - and _; at most 63)): A network by name: workers that name the same one
+        find one another there."
+      - "C(aliases) (a list): More names by which it is found in its network."
       - "C(isolation) (one of default, strict, complete): C(strict): nothing but what C(allow) lists; C(complete): no network at
         all. Default: C(default)."
       - "C(allow) (a list): Connections that the worker may open."
@@ -172,13 +185,13 @@ options:
       - "C(allow[].host) (a host name or an address): The other side by name."
       - "C(allow[].port) (a whole number): One port. Neither C(port) nor C(ports): all."
       - "C(allow[].ports) (a list): Several ports."
-      - "C(allow[].protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
+      - "C(allow[].protocol) (one of tcp, udp): The protocol. Left out: tcp where there is a port, else every one."
       - "C(block) (a list): Connections that it may not open."
       - "C(block[].cidr) (a network such as 10.2.0.0/16, or an address): The other side: a network or an address."
       - "C(block[].host) (a host name or an address): The other side by name."
       - "C(block[].port) (a whole number): One port. Neither C(port) nor C(ports): all."
       - "C(block[].ports) (a list): Several ports."
-      - "C(block[].protocol) (one of tcp, udp): The protocol. Default: C(tcp)."
+      - "C(block[].protocol) (one of tcp, udp): The protocol. Left out: tcp where there is a port, else every one."
     type: raw
   security:
     description:

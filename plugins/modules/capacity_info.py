@@ -39,13 +39,15 @@ providers:
       description: CPU in millicores.
       type: int
     cpu_used:
-      description: CPU in use in millicores. The process provider tells the load of the last minute.
+      description:
+        - CPU in use in millicores. The process provider tells the load of the last minute, the Docker provider what all containers
+          of the Engine use.
       type: int
     memory_total:
       description: Memory in bytes.
       type: int
     memory_used:
-      description: Memory in use in bytes, by whomever.
+      description: Memory in use in bytes, by whomever; the Docker provider tells what all containers of the Engine use.
       type: int
     workers:
       description: How many workers of this owner are alive there.

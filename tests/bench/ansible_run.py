@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+PEERS = HERE.parent.parent / ".venv" / "peers"
 
 
 class Bed:
@@ -27,11 +28,13 @@ class Bed:
             "  vars:\n    hodei_owner: bench\n    hodei_backend: {allow_ephemeral: true}\n"
         )
 
-    def run(self, tags: str, extra: dict[str, Any], python: str = sys.executable) -> dict[str, float]:
-        """Run the tasks of some tags; returns seconds by task name. Raises RuntimeError with the output when it fails."""
+    def run(
+        self, tags: str, extra: dict[str, Any], python: str = sys.executable, play: Path = HERE / "play.yml"
+    ) -> dict[str, float]:
+        """Run the tasks of some tags of a play; returns seconds by task name. Raises RuntimeError with the output when it fails."""
         times, variables = self.directory / "times.json", self.directory / "extra.json"
         variables.write_text(json.dumps(extra))
-        command = ["ansible-playbook", "-i", str(self.directory / "inventory.yml"), str(HERE / "play.yml")]
+        command = ["ansible-playbook", "-i", str(self.directory / "inventory.yml"), str(play)]
         ended = subprocess.run(
             [*command, "--tags", tags, "-e", f"@{variables}"],
             env=self._environment(times, python),
@@ -44,8 +47,10 @@ class Bed:
         return {one["task"].lower(): one["seconds"] for one in json.loads(times.read_text())}
 
     def _environment(self, times: Path, python: str) -> dict[str, str]:
+        ours = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")
         return {
             **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([ours, *map(str, PEERS.glob("lib/python3*/site-packages"))]),
             "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
             "ANSIBLE_LIBRARY": str(HERE / "library"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),

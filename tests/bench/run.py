@@ -4,7 +4,7 @@
 """`make bench`: measures against the targets, medians of at least five runs, and writes bench/results.{md,json}.
 
 `make bench BENCH="--runs 7 --only tasks"`: tasks (1,000 workers three ways), engine (10,000 in process), single (one worker),
-inventory (1,000 hosts), drain (1,000 workers asked).
+inventory (1,000 hosts), drain (1,000 workers asked), docker (containers, beside the Engine's bare API and a loop).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import containers
 import drain
 import in_process
 import inventory
@@ -191,6 +192,42 @@ def draining(bed: Bed, runs: int) -> list[Row]:
     return [row("drain: 1,000 workers asked by a command each, in one pass", seconds, "s")]
 
 
+def docker(bed: Bed, runs: int) -> list[Row]:
+    """Measure 20 and 100 containers: made, looked at, destroyed."""
+    rows: list[Row] = []
+    start, single = containers.start_up(bed, runs), 0.0
+    with containers.an_engine() as engine:
+        for count, faster in ((1, None), (20, 1 / 25), (100, 1 / 100)):
+            found = containers.measure(bed, engine, count, runs if count < 100 else max(3, runs // 2))
+            noop = [one["noop again"] for one in found.ours]
+            if faster is None:
+                single = statistics.median(noop)
+                continue
+            bare = [one["create"] / (seconds + start) for one, seconds in zip(found.ours, found.raw, strict=True)]
+            shares = [one["noop again"] / other["loop noop"] for one, other in zip(found.ours, found.loop, strict=True)]
+            name = f"{count} containers"
+            rows += [
+                row(f"{name}: create", [one["create"] for one in found.ours], "s"),
+                row(f"{name}: create by the bare API, {found.concurrency} at once", found.raw, "s"),
+                row(f"{name}: create, against the bare API and an empty module", bare, "x", 1.25),
+                row(f"{name}: create by community.docker in a loop", [one["loop create"] for one in found.loop], "s"),
+                row(f"{name}: no-op", noop, "s"),
+                row(f"{name}: no-op by community.docker in a loop", [one["loop noop"] for one in found.loop], "s"),
+                row(f"{name}: no-op, share of the loop's time", shares, "x", faster),
+                row(
+                    f"{name}: no-op, for each extra container",
+                    [(s - single) / (count - 1) * 1000 for s in noop],
+                    "ms",
+                    2.0,
+                ),
+                row(f"{name}: destroy", [one["destroy"] for one in found.ours], "s"),
+                row(f"{name}: destroy by community.docker in a loop", [one["loop destroy"] for one in found.loop], "s"),
+                row(f"{name}: requests of a no-op", [float(containers.requests_of_a_noop(engine, count))], ""),
+            ]
+        rows.append(row("peak memory of a module making 100 containers", [containers.peak(bed, engine, 100)], "MiB"))
+    return rows
+
+
 def repeat(runs: int, measure: Callable[[], float]) -> float:
     """Return the median of repeated measurements."""
     return statistics.median(measure() for _unused in range(runs))
@@ -219,6 +256,7 @@ PARTS: dict[str, Callable[[Bed, int], list[Row]]] = {
     "inventory": hosts,
     "drain": draining,
     "tasks": tasks,
+    "docker": docker,
 }
 
 

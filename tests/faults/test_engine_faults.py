@@ -19,6 +19,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.engine.options impor
 from ansible_collections.hodei.workers.plugins.module_utils.engine.planjson import plan_to_dict
 from ansible_collections.hodei.workers.plugins.module_utils.engine.plantext import plan_text, results_text
 from ansible_collections.hodei.workers.plugins.module_utils.engine.savedplan import seal
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.change import Change
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
@@ -590,6 +591,9 @@ class Diary:
     def __init__(self) -> None:
         self.pages: list[str] = []
 
+    def preparing(self, done: int, total: int) -> None:
+        self.pages.append(f"preparing {done} of {total}")
+
     def planned(self, total: int) -> None:
         self.pages.append(f"planned {total}")
 
@@ -626,6 +630,49 @@ def test_a_listener_is_told_everything_in_order(fleet: Fleet) -> None:
         "began worker.b",
         "ended worker.b badly",
     ]
+
+
+class Pantry(ModelProvider):
+    """Gets something ready before it makes an object, but for ``bad``."""
+
+    def __init__(self, inner: ModelProvider, bad: str) -> None:
+        self.__dict__.update(inner.__dict__)
+        self.bad = bad
+
+    def prepare(self, instances: Any, tell: Callable[[int, int], None]) -> dict[Address, HodeiError]:
+        assert not [entry for entry in self.cloud.log() if entry["verb"] != "create"], "nothing has been stopped yet"
+        tell(1, 2)
+        missing = HodeiError(Kind.NETWORK, "its image cannot be had")
+        return {one.address: missing for one in instances if one.address.name == self.bad}
+
+
+@pytest.mark.parametrize("order", ["create_before_destroy", "destroy_before_create"])
+def test_what_cannot_be_made_anew_goes_on_as_it_is(fleet: Fleet, order: str) -> None:
+    """The others are replaced; who depends on it waits; and whoever watches is told how far the getting ready is."""
+    lifecycle = f"lifecycle: {{replace: {order}}}"
+    before, after = (
+        f"[{{name: a, image: 'x:{n}', {lifecycle}}}, {{name: b, image: 'x:{n}'}}, {{name: c, image: 'x:{n}', depends_on: [a]}}]"
+        for n in (1, 2)
+    )
+    fleet.converge(before)
+    kept = next(one for one in fleet.cloud.objects() if one["address"] == "worker.a")
+    diary = Diary()
+    ports = converge.Ports(fleet.store, {"cloud": Pantry(fleet.providers["cloud"], "a")}, listener=diary)
+    report = converge.converge(fleet.request(after), ports, fleet.tools)
+    assert statuses(report) == {"worker.a": "failed", "worker.b": "done", "worker.c": "skipped"}
+    assert [str(one.error) for one in report.results if one.error] == ["its image cannot be had"]
+    assert [one for one in fleet.cloud.objects() if one["address"] == "worker.a"] == [kept]
+    assert [page.split()[0] for page in diary.pages[:2]] == ["preparing", "planned"]
+    assert not fleet.converge(after).failed
+    is_settled(fleet, after)
+
+
+def test_nothing_was_changed_where_nothing_can_be_made(fleet: Fleet) -> None:
+    ports = converge.Ports(fleet.store, {"cloud": Pantry(fleet.providers["cloud"], "a")})
+    report = converge.converge(fleet.request("[{name: a}]"), ports, fleet.tools)
+    assert report.failed
+    assert not report.changed
+    assert fleet.cloud.log() == []
 
 
 def test_a_listener_is_told_who_waits_for_a_worker_to_become_idle(fleet: Fleet) -> None:

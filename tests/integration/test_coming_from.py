@@ -17,12 +17,17 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.hodei.workers.plugins.module_utils.compose import reasons
+from ansible_collections.hodei.workers.plugins.module_utils.compose.convert import convert
+from ansible_collections.hodei.workers.plugins.module_utils.compose.worker import KNOWN
+from ansible_collections.hodei.workers.plugins.module_utils.compose.written import inventory
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.tests.support.playbook import Site, task
 from ansible_collections.hodei.workers.tests.testbed.resources import free_port
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("from-compose.md", "from-terraform.md")
+PAGES = ("from-community-docker.md", "from-compose.md", "from-terraform.md")
 
 
 def page(name: str) -> str:
@@ -43,8 +48,10 @@ def take(site: Site, inventory: str) -> dict[str, Any]:
 
 
 def test_compose_example(site: Site) -> None:
-    """Both files say the same, and the second one runs: the readers see the store."""
-    compose, fleet = blocks("from-compose.md")
+    """Both files say the same, and the one without containers runs: the readers see the store."""
+    compose, fleet = (
+        next(one for one in blocks("from-compose.md") if word in one) for word in ("services:", 'env: {PAUSE: "1"}')
+    )
     port = free_port()
     workers = take(site, fleet.replace("18734", str(port)))
     services = yaml.safe_load(compose)["services"]
@@ -105,31 +112,79 @@ def test_drift_as_on_the_page(site: Site) -> None:
     assert shown.strip() in site.one("fleet_plan")["text"]
 
 
-def carried() -> dict[str, str]:
-    """What docs/providers/fields.md says of the process provider, by field."""
-    side_by_side = (ROOT / "docs/providers/fields.md").read_text().partition("## process")[0]
-    return dict(re.findall(r"^\| `([a-z_.]+)` \| (native|emulated|ignored|none) \|$", side_by_side, re.MULTILINE))
-
-
-def test_compose_fields_exist_and_are_carried_as_told() -> None:
-    """Each field of the table is one of a worker, and its word is that of the field table."""
-    rows = re.findall(
-        r"^\| .+? \| `([a-z_.]+)` \| (native|emulated|none|by the engine) \|", page("from-compose.md"), re.M
+def test_compose_converted(tmp_path: Path) -> None:
+    """What the page says that comes of its Compose file does, and what is told of it."""
+    compose, shown = blocks("from-compose.md")[1:3]
+    place = tmp_path / "shop"
+    place.mkdir()
+    (place / "compose.yaml").write_text(compose)
+    converted = convert([str(place / "compose.yaml")], lambda path: Path(path).read_bytes(), {})
+    written = inventory(converted)
+    assert shown in written
+    told = blocks("from-compose.md", "text")
+    assert [f"{one.kind}: {one}" for one in converted.findings] == told[1].splitlines()
+    wrong = (
+        "services:\n  web:\n    image: x\n    init: true\n    restart: always\n    ports:\n      - 80:x\n    user: a\n"
     )
-    assert len(rows) > 25
-    schema = json.loads((ROOT / "schemas/worker.json").read_text())
-    for path, word in rows:
-        node = schema
-        for part in path.split("."):
-            node = next(
-                one
-                for one in (node, *node.get("anyOf", ()), *node.get("oneOf", ()))
-                if part in one.get("properties", {})
-            )
-            node = node["properties"][part]
-        told = carried()
-        kept = {word for field, word in told.items() if field == path or field.startswith(f"{path}.")}
-        assert path == "name" or word in (kept or {"by the engine"}), (path, word, kept)
+    wrong += "    enviroment: {}\n"
+    (place / "compose.yaml").write_text(wrong)
+    with pytest.raises(InvalidDocument) as refused:
+        convert([str(place / "compose.yaml")], lambda path: Path(path).read_bytes(), {})
+    assert [str(problem) for problem in refused.value.problems] == told[0].splitlines()
+
+
+def test_compose_keys_are_all_on_the_page() -> None:
+    """Each key that a service may have is in the table, or in the list of what is not carried."""
+    text = page("from-compose.md")
+    table, _unused, left = text.partition("**Not carried**")
+    for key in reasons.SERVICE:
+        assert f"`{key}`" in left, key
+    for key in set(KNOWN.split()) - {"build", "profiles", "stop_signal", "deploy", "cpu_period", "memswap_limit"}:
+        assert re.search(rf"`[^`\n]*\b{key}\b", table), key
+
+
+def carried(provider: str) -> dict[str, str]:
+    """What docs/providers/fields.md says of a provider, by field."""
+    side_by_side = (ROOT / "docs/providers/fields.md").read_text().partition("## Side by side")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in side_by_side.splitlines() if line.startswith("|")]
+    column = rows[0].index(provider)
+    return {row[0].strip("`"): row[column] for row in rows if row[0].startswith("`") and len(row) == len(rows[0])}
+
+
+def exists(path: str) -> None:
+    """Fail unless a worker has such a field."""
+    node = json.loads((ROOT / "schemas/worker.json").read_text())
+    for part in path.split("."):
+        node = next(
+            one for one in (node, *node.get("anyOf", ()), *node.get("oneOf", ())) if part in one.get("properties", {})
+        )
+        node = node["properties"][part]
+
+
+@pytest.mark.parametrize(("number", "provider"), [(1, "docker"), (2, "process")])
+def test_compose_fields_exist_and_are_carried_as_told(number: int, provider: str) -> None:
+    """Each field of the table is one of a worker, and its word is that of the field table."""
+    word = "native|emulated|ignored|none|by the engine"
+    rows = re.findall(rf"^\| .+? \| `([a-z_.]+)` \| ({word}) \| ({word}) \|", page("from-compose.md"), re.M)
+    assert len(rows) > 35
+    told = carried(provider)
+    for row in rows:
+        exists(row[0])
+        kept = {value for field, value in told.items() if field == row[0] or field.startswith(f"{row[0]}.")}
+        if not kept and "." in row[0]:
+            kept = {value for field, value in told.items() if field == row[0].rpartition(".")[0]}
+        assert row[0] == "name" or row[number] in (kept or {"by the engine"}), (row, kept)
+
+
+def test_community_docker_options_have_fields() -> None:
+    """Each option once, and each field of the table is one of a worker."""
+    table = page("from-community-docker.md").partition("## Option by option")[2]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    options = [option for row in rows for option in re.findall(r"`(\w+)`", row[0])]
+    assert len(options) == len(set(options)) > 90
+    for row in rows:
+        for field in re.findall(r"^`([a-z_.]+)`", row[1]):
+            exists(field)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -137,9 +192,11 @@ def test_what_a_page_names_exists(name: str) -> None:
     """Playbooks, modules, and the variables that are given to playbooks."""
     text = page(name)
     playbooks = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
+    kinds = ("filter", "inventory", "connection")
+    plugins = {path.stem for kind in kinds for path in (ROOT / "plugins" / kind).glob("*.py")}
     modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
     for one in re.findall(r"hodei\.workers\.(\w+)", text):
-        assert one in playbooks | modules, one
+        assert one in playbooks | modules | plugins, one
     known = "".join(path.read_text() for path in (ROOT / "playbooks").glob("*.yml"))
     for one in re.findall(r"""-e '?\{?"?(hodei_\w+)""", text):
         assert re.search(rf"\b{one}\b", known), one

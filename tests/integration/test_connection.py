@@ -127,6 +127,8 @@ def test_a_bad_day(inside: Site) -> None:
 
 def test_whose_task_it_is(inside: Site) -> None:
     """The worker's user: what an inventory says for SSH is not meant for workers; `hodei_user` is."""
+    (keyword,) = run(inside, raw("id -u"), remote_user="no-such-user")
+    assert keyword["stdout"].strip() == str(os.getuid())
     mine, theirs = (
         run(inside, raw("id -u"), vars=variables)[0]
         for variables in ({"ansible_user": "deploy"}, {"hodei_user": "no-such-user"})
@@ -147,6 +149,9 @@ def test_a_command_that_takes_too_long(inside: Site) -> None:
     (slow,) = run(inside, raw("sleep 600"), vars={"hodei_timeout": "1s"})
     assert slow["failed"]
     assert "did not end within 1s and was killed" in slow["msg"]
+    inside.environment["ANSIBLE_TIMEOUT"] = "1"
+    (patient,) = run(inside, raw("sleep 2; echo done"))
+    assert patient["stdout"].strip() == "done", "how long a connection may take to come about is something else"
 
 
 def test_in_the_background(inside: Site) -> None:

@@ -28,6 +28,8 @@ GOOD: dict[str, list[Any]] = {
     "user": ["root", "1000:1000", "app:staff", 0, 1000],
     "image": ["app", "registry.example:5000/team/app:1.4-RC1", "a/b@sha256:" + "0" * 64],
     "cidr": ["10.0.0.0/8", "10.1.2.3", "fd00::/8"],
+    "ip": ["127.0.0.1", "::1"],
+    "port_range": ["8000-8010", "80-80"],
     "host": ["db.internal", "10.0.0.1", "::1"],
     "capability": ["NET_ADMIN", "CAP_CHOWN", "kill"],
     "uuid": ["0C6F1F0E-5F0E-4d53-9a0e-3d8f5f2a7c11"],

@@ -16,6 +16,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hodei.workers.tests.testbed.network import here
+
 Resource = Callable[["Testbed"], Iterator[Any]]
 RESOURCES: dict[str, Callable[[Testbed], AbstractContextManager[Any]]] = {}
 
@@ -41,14 +43,15 @@ class Testbed:
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
-        self._given: dict[str, Any] = {}
+        self._given: dict[tuple[str, str], Any] = {}
         self._stack = ExitStack()
 
     def need(self, name: str) -> Any:
         """Return a resource. Raises Unavailable."""
-        if name not in self._given:
-            self._given[name] = self._stack.enter_context(RESOURCES[name](self))
-        return self._given[name]
+        key = (name, here())  # a server is reached in the network that it was started in
+        if key not in self._given:
+            self._given[key] = self._stack.enter_context(RESOURCES[name](self))
+        return self._given[key]
 
     @property
     def cache(self) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ansible_collections.hodei.workers.tests.testbed.bed import Unavailable
+from ansible_collections.hodei.workers.tests.testbed.network import outside
 
 #: Servers lie in sbin, which an ordinary user's PATH leaves out.
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -51,9 +52,10 @@ def _run(command: Sequence[str]) -> str:
     """Run a command; return its last words if it failed, else nothing."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
-        )
+        with outside():
+            done = subprocess.run(
+                command, env=environ, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
+            )
     except subprocess.TimeoutExpired:
         return f"{command[0]} took more than {_INSTALL_SECONDS} s"
     last = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.testbed import resources  # noqa: F401  pylint: disable=unused-import
+from ansible_collections.hodei.workers.tests.testbed import registry, resources  # noqa: F401  pylint: disable=unused-import
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable
+from ansible_collections.hodei.workers.tests.testbed.network import Network
 
+_NETWORK = Network()
 _MARK = "testbed: "
 
 
@@ -38,6 +40,26 @@ def testbed() -> Iterator[Testbed]:
         yield bed
     finally:
         bed.close()
+
+
+@pytest.fixture(scope="session")
+def shared_testbed() -> Iterator[Testbed]:
+    """Resources that take long to start, for all tests of a process."""
+    bed = PytestBed(os.environ)
+    try:
+        yield bed
+    finally:
+        bed.close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Run the tests of the group ``docker`` in a network of their own, unless somebody else's Engine is used."""
+    group = item.get_closest_marker("xdist_group")
+    if group is None or "docker" not in group.args or os.environ.get("HODEI_TEST_DOCKER"):
+        return (yield)
+    with _NETWORK.entered():
+        return (yield)
 
 
 def skips(reports: Sequence[Any]) -> dict[str, list[str]]:

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable, resource
+from ansible_collections.hodei.workers.tests.testbed.dockerd import DockerEngine, serve_docker
 from ansible_collections.hodei.workers.tests.testbed.find import program
+from ansible_collections.hodei.workers.tests.testbed.image import python_image
 from ansible_collections.hodei.workers.tests.testbed.wait import PATIENCE, wait_for
 
 SMALL_DISK = 2 * 1024 * 1024
@@ -157,6 +159,7 @@ def _serve_ssh(server: str, place: Path) -> Iterator[SshHost]:
         "StrictModes": "no",
         "UsePAM": "no",
         "PermitRootLogin": "yes",
+        "AcceptEnv": "DOCKER_HOST",
         "Subsystem": "sftp internal-sftp",
     }
     configuration = place / "sshd_config"
@@ -198,6 +201,21 @@ def free_ports(count: int) -> list[int]:
         if len(found) == count:
             break
     return found
+
+
+@resource
+def docker(testbed: Testbed) -> Iterator[DockerEngine]:
+    """A Docker Engine: HODEI_TEST_DOCKER=unix:///path (which has the image ``hodei/test:1``), else one of our own."""
+    image = "hodei/test:1"
+    address = testbed.address("docker")
+    if address:
+        yield DockerEngine(address, image)
+        return
+    if os.geteuid() != 0:
+        raise Unavailable("only root can start a Docker Engine", possible=False)
+    server = program("dockerd", apt="docker.io", cache=testbed.cache)
+    busybox = program("busybox", apt="busybox-static", cache=testbed.cache)
+    yield from serve_docker(server, python_image(busybox, testbed.cache), image)
 
 
 def free_port() -> int:

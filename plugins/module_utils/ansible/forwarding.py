@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -41,8 +42,7 @@ def run_forward(module: AnsibleModule) -> dict[str, Any]:
         home = session.directory / "providers" / name
         lineage = session.document.lineage
         owner = session.document.owner
-    provider = make_provider(name, config, owner, home, settings)
-    end = _End(provider, target, lineage, params["port"])
+    end = _End(lambda: make_provider(name, config, owner, home, settings), target, lineage, params["port"])
     end.check()
     there = place.look()
     wanted = params["local_port"]
@@ -58,8 +58,9 @@ def run_forward(module: AnsibleModule) -> dict[str, Any]:
 class _End:
     """The worker's side of a forward: its port, also on the object that takes its place."""
 
-    def __init__(self, provider: Provider, target: Target, lineage: str, port: str) -> None:
-        self._provider = provider
+    def __init__(self, make: Callable[[], Provider], target: Target, lineage: str, port: str) -> None:
+        self._make = make
+        self._made: Provider | None = None
         self._target = target
         self._lineage = lineage
         self._port = port
@@ -73,6 +74,14 @@ class _End:
                 raise
         # What the process will need is loaded now: its code is gone when the task has ended.
         self.exists()
+        # Nothing stays open: a fork that lets go of all descriptors must not close by mistake what has their numbers then.
+        self._provider.close()
+        self._made = None
+
+    @property
+    def _provider(self) -> Provider:
+        self._made = self._made or self._make()
+        return self._made
 
     def dial(self) -> socket.socket:
         """Connect to the worker. Raises HodeiError."""

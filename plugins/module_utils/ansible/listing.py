@@ -17,7 +17,7 @@ from ..model.address import Address
 from ..model.states import WorkerState
 from .session import open_session, read_payload, read_settings, state_directory
 
-#: Providers whose workers run on this machine, with the Python that runs Ansible.
+#: Providers whose workers run on this machine, with the Python that runs Ansible; in others Ansible has to look for one.
 _HERE = ("process",)
 
 
@@ -65,7 +65,7 @@ def list_fleet(payload: str, environ: Mapping[str, str]) -> Listed:
                 "hodei_providers": read.providers,
             },
             providers={
-                name: {"ansible_python_interpreter": sys.executable} if kind in _HERE else {}
+                name: {"ansible_python_interpreter": sys.executable if kind in _HERE else "auto_silent"}
                 for name, kind in kinds.items()
             },
             hosts={name: held[address] for address, name in host_names(held).items()},

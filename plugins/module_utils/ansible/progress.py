@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..model.change import Change
     from ..model.errors import HodeiError
 
-_COUNTS = struct.Struct("<5Q")
+_COUNTS = struct.Struct("<7Q")
+_MIB = 1 << 20
 #: The directory of the callback plugin of this process, which set it before tasks were forked; empty when nobody watches.
 _watched = ""
 
@@ -29,7 +30,7 @@ _watched = ""
 class Counts(NamedTuple):
     """Steps of a plan: all, begun and not ended, done, failed, and those that wait for a worker to become idle.
 
-    A replacement has two, whichever way it goes.
+    A replacement has two, whichever way it goes. ``came`` and ``coming`` are bytes of images and the like, which come before any step.
     """
 
     total: int = 0
@@ -37,6 +38,8 @@ class Counts(NamedTuple):
     done: int = 0
     failed: int = 0
     waiting: int = 0
+    came: int = 0
+    coming: int = 0
 
     def __add__(self, other: object) -> Counts:
         """Add up the counts of two tasks."""
@@ -66,6 +69,8 @@ def read(path: str) -> Counts | None:
 
 def line(counts: Counts, ran: float, tasks: int = 1) -> str:
     """Say it in one line. The seconds in which steps ``ran`` tell how long the rest may take; how long a job takes nobody knows."""
+    if not counts.total:
+        return f"hodei.workers: {counts.came // _MIB} of {-(-counts.coming // _MIB)} MiB pulled"
     words = {"failed": counts.failed, "running": counts.running, "waiting (drain)": counts.waiting}
     parts = [f"{counts.done}/{counts.total} done", *(f"{number} {word}" for word, number in words.items() if number)]
     ended = counts.done + counts.failed
@@ -82,17 +87,28 @@ class ProgressFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor = -1
-        self._total = self._running = self._done = self._failed = self._waiting = 0
+        self._total = self._running = self._done = self._failed = self._waiting = self._came = self._coming = 0
+
+    def preparing(self, done: int, total: int) -> None:
+        """Tell of what comes before the first step."""
+        self._came, self._coming = done, total
+        if self._descriptor < 0:
+            self._open()
+        self._tell()
 
     def planned(self, total: int) -> None:
-        """Begin to tell."""
+        """Begin to tell of steps."""
         self._total = total
+        if self._descriptor < 0:
+            self._open()
+        self._tell()
+
+    def _open(self) -> None:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o600)
         except OSError:
             return
-        self._tell()
 
     def began(self, change: Change) -> None:
         """Count a step that has started."""
@@ -122,7 +138,8 @@ class ProgressFile:
     def _tell(self) -> None:
         if self._descriptor < 0:
             return
-        counts = Counts(self._total, self._running, self._done, self._failed, self._waiting)
+        steps = (self._total, self._running, self._done, self._failed, self._waiting)
+        counts = Counts(*steps, self._came, self._coming)
         try:
             os.pwrite(self._descriptor, _COUNTS.pack(*counts), 0)
         except (OSError, struct.error):

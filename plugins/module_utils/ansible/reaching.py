@@ -61,9 +61,9 @@ class ReachedWorker:
             command=tuple(command),
             stdin=stdin,
             stdout=stdout,
-            timeout=parse_duration(self._options.get("timeout") or "1d"),
+            timeout=parse_duration(self._options.get("command_timeout") or "1d"),
             limit=None,
-            user=str(self._options.get("remote_user") or ""),
+            user=str(self._options.get("run_as") or ""),
         )
         try:
             return self._provider().exec(request)

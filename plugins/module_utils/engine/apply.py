@@ -9,10 +9,11 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..model.change import Change, Plan
+from ..model.address import Address
+from ..model.change import Action, Change, Plan
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Limits, Listener, Outcome, Provider
 from .admission import BOOKKEEPING, Admission, Batch
@@ -27,6 +28,7 @@ from .waiting import DRAIN, WaitingRoom
 
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 0.2
+_MAKING = (Action.CREATE, Action.REPLACE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class Bounds:
 
 @dataclass
 class _Entry:
-    """What has happened to one step so far. ``error`` is the provider's; ``recorded`` says that state knows the end."""
+    """What has happened to one step so far. ``error`` is the provider's; ``recorded`` says that state knows the end, ``refused`` that
+    it was not even begun.
+    """
 
     op_id: str
     began: float
@@ -68,10 +72,13 @@ class _Entry:
     outcome: Outcome | None = None
     error: HodeiError | None = None
     recorded: bool = False
+    refused: bool = False
 
 
 class Applier:
-    """Applies one plan. ``journal`` writes state, ``caller`` turns steps into port calls."""
+    """Applies one plan. ``journal`` writes state, ``caller`` turns steps into port calls; ``refused`` are addresses of which nothing
+    new can be made.
+    """
 
     def __init__(
         self,
@@ -83,6 +90,8 @@ class Applier:
         room: WaitingRoom,
         listener: Listener | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        refused: Mapping[Address, HodeiError] | None = None,
     ) -> None:
         self._journal = journal
         self._caller = caller
@@ -92,6 +101,7 @@ class Applier:
         self._room = room
         self._listener = listener
         self._monotonic = monotonic
+        self._refused = refused or {}
         self._admission = Admission(bounds.providers, bounds.parallel)
         self._messages: queue.SimpleQueue[tuple[Batch, Outcome | None]] = queue.SimpleQueue()
         self._flying: set[Batch] = set()
@@ -121,10 +131,26 @@ class Applier:
 
     def _let_in(self, graph: Graph) -> None:
         """Queue what has become possible; what stops a worker that may be at work waits in the room first."""
-        self._admission.add(self._room.take(graph.ready(), self._monotonic()))
+        self._admission.add(self._room.take(self._possible(graph.ready()), self._monotonic()))
         if self._listener and self._waiting != self._room.occupied:
             self._waiting = self._room.occupied
             self._listener.waiting(self._waiting)
+
+    def _possible(self, steps: Sequence[Step]) -> list[Step]:
+        """Leave out the steps of what cannot be made anew, so that what is there goes on."""
+        possible = []
+        for step in steps:
+            error = self._refused.get(step.change.address) if step.change.action in _MAKING else None
+            if error is None:
+                possible.append(step)
+            else:
+                self._give_up(step, error, refused=True)
+        return possible
+
+    def _give_up(self, step: Step, error: HodeiError, *, refused: bool = False) -> None:
+        self._entries[step.number] = _Entry("", self._monotonic(), error=error, recorded=True, refused=refused)
+        if self._listener:
+            self._listener.ended(step.change, error, 0.0)
 
     def _begin(self) -> bool:
         """Begin what is possible: one transaction for all of it, then the calls."""
@@ -252,9 +278,7 @@ class Applier:
         if heard.goes_on:
             self._admission.add([waiting])
         elif heard.error is not None:
-            self._entries[step.number] = _Entry("", now, error=heard.error, recorded=True)
-            if self._listener:
-                self._listener.ended(step.change, heard.error, 0.0)
+            self._give_up(step, heard.error)
 
     def _record(self, results: list[tuple[Step, str, Outcome]]) -> bool:
         try:
@@ -288,7 +312,7 @@ class Applier:
             reason=reason,
             seconds=sum(entry.seconds for entry in entries),
             outcome=telling[-1] if telling else None,
-            begun=bool(entries) or self._room.has_begun(steps),
+            begun=any(not entry.refused for entry in entries) or self._room.has_begun(steps),
         )
 
     def _status(

@@ -24,8 +24,9 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
         column = columns.get(instance.provider)
         if column is None:
             continue
-        for path in (*paths(instance.spec), *_engine_paths(instance)):
-            found = cell(column, path)
+        for path, value in (*fields(instance.spec), *_engine_fields(instance)):
+            # A cell may be about one word of a field: `network.isolation.strict`.
+            found = cell(column, f"{path}.{value}" if isinstance(value, str) else path)
             key = (instance.address.name, path)
             if found.support in (Support.NATIVE, Support.EMULATED) or key in problems or key in warnings:
                 continue
@@ -45,20 +46,16 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
     return list(problems.values()), list(warnings.values())
 
 
-def _engine_paths(instance: Instance) -> tuple[str, ...]:
-    """Name what a worker asks of its provider beside its spec."""
-    return () if instance.lifecycle.drain is None else ("lifecycle.drain",)
+def _engine_fields(instance: Instance) -> tuple[tuple[str, Any], ...]:
+    """Return what a worker asks of its provider beside its spec."""
+    return () if instance.lifecycle.drain is None else (("lifecycle.drain", instance.lifecycle.drain),)
 
 
-def paths(spec: Spec) -> Iterator[str]:
-    """Yield the path of each field that a spec sets: mappings are walked, lists are one value."""
-    yield from _paths("", spec)
-
-
-def _paths(prefix: str, value: Any) -> Iterator[str]:
-    for key, inner in value.items():
+def fields(spec: Spec, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each field that a spec sets: mappings are walked, lists are one value."""
+    for key, inner in spec.items():
         path = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(inner, Mapping) and inner:
-            yield from _paths(path, inner)
+            yield from fields(inner, path)
         else:
-            yield path
+            yield path, inner

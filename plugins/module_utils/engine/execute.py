@@ -12,6 +12,7 @@ from .apply import Applier, Bounds
 from .calls import Caller
 from .journal import Journal
 from .lease import LeaseKeeper
+from .preparing import prepare
 from .request import Ports, Report, Request, Tools
 from .waiting import WaitingRoom
 
@@ -30,10 +31,11 @@ def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, r
     )
     journal.settle([one for one in report.state.pending if one.provider in report.survey.world.seen])
     labels = Labels(plan.owner, plan.lineage, request.key_id, report.run_id)
+    refused = prepare(ports.providers, plan, request.document.instances, ports.listener, tools.stop)
     bounds = Bounds(report.survey.limits, request.parallel, request.interrupt_grace)
     caller = Caller(journal, labels, report.survey, wait=request.wait_for_drain)
     room = WaitingRoom(caller.drain_request, wait=request.wait_for_drain, clock=tools.clock)
-    applier = Applier(journal, caller, ports.providers, bounds, tools.stop, room, ports.listener)
+    applier = Applier(journal, caller, ports.providers, bounds, tools.stop, room, ports.listener, refused=refused)
     results = tuple(applier.run(plan))
     return replace(
         report,

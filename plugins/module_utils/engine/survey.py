@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 
 from ..model.carry import Column
@@ -18,10 +18,13 @@ from .world import World, assemble
 
 @dataclass(frozen=True)
 class Survey:
-    """Providers by name: their fingerprints (missing where a provider did not answer) and the world they show."""
+    """Providers by name: their fingerprints (missing where a provider did not answer), the world they show, and what they ``told``
+    when they were asked for it.
+    """
 
     fingerprints: Mapping[str, Fingerprint]
     world: World
+    told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -36,7 +39,8 @@ class Survey:
     @property
     def warnings(self) -> list[str]:
         """What providers want their users to know."""
-        return [f"provider '{name}': {text}" for name, one in self.fingerprints.items() for text in one.warnings]
+        told = {name: (*one.warnings, *self.told.get(name, ())) for name, one in self.fingerprints.items()}
+        return [f"provider '{name}': {text}" for name, texts in told.items() for text in texts]
 
 
 def survey(providers: Mapping[str, Provider], lineage: str, *, attend: bool = False) -> Survey:
@@ -55,6 +59,7 @@ def survey(providers: Mapping[str, Provider], lineage: str, *, attend: bool = Fa
     return Survey(
         fingerprints={name: found for name, (found, _unused) in by_name.items() if found is not None},
         world=assemble({name: listing for name, (_unused, listing) in by_name.items()}, lineage),
+        told={name: listing.warnings for name, (_unused, listing) in by_name.items()},
     )
 
 

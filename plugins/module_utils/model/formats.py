@@ -95,6 +95,19 @@ def _cidr(value: Any) -> str:
     return str(ipaddress.ip_network(value))
 
 
+def _ip(value: Any) -> str:
+    import ipaddress
+
+    return str(ipaddress.ip_address(str(value)))
+
+
+def _port_range(value: Any) -> str:
+    first, _unused, last = str(value).partition("-")
+    if not 0 < int(first) <= int(last) < 65536:
+        raise ValueError("not a range")
+    return f"{int(first)}-{int(last)}"
+
+
 def _suggest_cidr(text: str) -> str | None:
     import ipaddress
 
@@ -205,6 +218,8 @@ FORMATS: dict[str, Format] = {
         True,
         True,
     ),
+    "ip": Format("an address such as 127.0.0.1 or ::1", _ip, r"[0-9A-Fa-f.:]+", converts=True),
+    "port_range": Format("a range of ports such as 8000-8010", _port_range, r"[0-9]{1,5}-[0-9]{1,5}", converts=True),
     "host": _plain("a host name or an address", _HOST),
     "capability": Format("a Linux capability such as NET_ADMIN", _capability, "[A-Za-z][A-Za-z_]*", converts=True),
     "uuid": Format("a UUID (`hodei.workers.init` prints one)", _uuid, _UUID, converts=True),

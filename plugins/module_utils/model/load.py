@@ -22,8 +22,17 @@ def load_text(text: str, fmt: str, source: str) -> Any:
     Raises InvalidDocument when the text can't be read, HodeiError(configuration) when the library for YAML is missing.
     """
     readers: dict[str, Callable[[str, str], Any]] = {"yaml": _yaml, "json": _json, "toml": _toml}
+    return _read(readers[fmt], text, source)
+
+
+def load_nodes(text: str, source: str, loader_of: Callable[[Any], Any], take: Callable[[Any], Any]) -> Any:
+    """Read a YAML text in a way of one's own: ``loader_of(yaml)`` makes a loader, ``take`` asks it. Raises as load_text does."""
+    return _read(lambda text, source: _yaml_by(text, source, loader_of, take), text, source)
+
+
+def _read(reader: Callable[[str, str], Any], text: str, source: str) -> Any:
     try:
-        return readers[fmt](text.removeprefix("\ufeff"), source)
+        return reader(text.removeprefix("\ufeff"), source)
     except InvalidDocument:
         _refuse_other_causes(text, source)
         raise
@@ -99,6 +108,10 @@ _GLUED = re.compile(r"^[\s-]*([a-z_]+):([^\s:/][^:]*)$")
 
 
 def _yaml(text: str, source: str) -> Any:
+    return _yaml_by(text, source, _yaml_loader, lambda loader: loader.get_single_data())
+
+
+def _yaml_by(text: str, source: str, loader_of: Callable[[Any], Any], take: Callable[[Any], Any]) -> Any:
     try:
         import yaml
     except ImportError:
@@ -107,9 +120,9 @@ def _yaml(text: str, source: str) -> Any:
             f"PyYAML is missing, which reads {source}",
             hint=f"Install it with: {sys.executable} -m pip install PyYAML; or write the document as JSON or TOML.",
         ) from None
-    loader = _yaml_loader(yaml)(text)
+    loader = loader_of(yaml)(text)
     try:
-        return loader.get_single_data()
+        return take(loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -12,7 +12,7 @@ Every call raises HodeiError and nothing else. No value here holds a secret exce
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
@@ -147,7 +147,8 @@ class Observation:
 
 @dataclass(frozen=True)
 class Listing:
-    """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent.
+    """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent. ``warnings`` are sentences
+    for the user about what could not be found out.
 
     ``revision`` is its place in the order of all that the provider shows, see ``News``; 0 where there is no such order.
     """
@@ -156,6 +157,7 @@ class Listing:
     complete: bool = True
     problem: HodeiError | None = None
     revision: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class News(NamedTuple):
@@ -440,6 +442,40 @@ class Adopting(Protocol):
 
 
 @runtime_checkable
+class Preparing(Protocol):
+    """What a provider may have beyond its port, if it can get what an object needs (an image) before the object is made."""
+
+    def prepare(self, instances: Sequence[Instance], tell: Callable[[int, int], None]) -> Mapping[Address, HodeiError]:
+        """Get ready what these need, touching no object; returns those that cannot be made, and why.
+
+        ``tell`` is told now and then how many bytes have come, and of how many.
+        """
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that a provider has; ``since`` is when it came (Unix seconds), ``wanted`` are the names that a document has for it."""
+
+    id: str
+    names: tuple[str, ...]
+    size: int
+    since: float
+    used: bool
+    wanted: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Imaging(Protocol):
+    """What a provider may have beyond its port, if it keeps images that somebody has to clean up."""
+
+    def images(self, instances: Sequence[Instance]) -> Sequence[Image]:
+        """List all images, whoever brought them; ``instances`` say which are wanted."""
+
+    def remove_image(self, image: Image) -> None:
+        """Remove an image. Raises HodeiError(conflict) when something needs it."""
+
+
+@runtime_checkable
 class Leaving(Protocol):
     """What a provider may have beyond its port, if it keeps something on this machine beside its objects."""
 
@@ -522,6 +558,9 @@ class Authorizer(Protocol):
 
 class Listener(Protocol):
     """Is told how a converge goes on; may not fail it."""
+
+    def preparing(self, done: int, total: int) -> None:
+        """Learn how many bytes of what new objects need have come, before any step starts."""
 
     def planned(self, total: int) -> None:
         """Learn how many steps are about to run: a change has one, or two where it is made of two calls (a replacement)."""

@@ -31,8 +31,6 @@ def worker_problems(worker: Mapping[str, Any], place: Place) -> list[Problem]:
 
 
 def _what_runs(worker: Mapping[str, Any]) -> Said:
-    if "image" in worker and "program" in worker:
-        yield (), "image and program cannot be given together", "keep the one that the provider runs"
     if "image" not in worker and "program" not in worker and not worker.get("command"):
         yield (), "there is nothing to run", "give an image, a program or a command"
 
@@ -55,9 +53,16 @@ def _env_visible(worker: Mapping[str, Any]) -> Said:
 
 def _ports(worker: Mapping[str, Any]) -> Said:
     ports = worker.get("ports", ())
+    for number, port in enumerate(ports):
+        if "host" in port and "host_range" in port:
+            yield ("ports", str(number)), "host and host_range are one too many", "remove one of them"
     if len(ports) > 1:
         yield from _twice("ports", "name", (port["name"] for port in ports))
-        pairs = [f"{port['host']}/{port.get('protocol', 'tcp')}" for port in ports if port.get("host")]
+        pairs = [
+            f"{port['host']}/{port.get('protocol', 'tcp')}{port.get('host_ip', '')}"
+            for port in ports
+            if port.get("host")
+        ]
         yield from _twice("ports", "host port", pairs)
 
 
@@ -106,6 +111,8 @@ def _volumes(worker: Mapping[str, Any]) -> Said:
             yield place, "a host volume needs its directory", "give source: with an absolute path"
         if kind in ("empty", "tmpfs") and "source" in volume:
             yield place, f"a volume of type {kind} has no source", "write type: host or type: named, or remove source"
+        if kind != "host" and "relabel" in volume:
+            yield place, f"a volume of type {kind} has the label of its worker", "remove relabel"
         if kind in ("host", "named") and "mode" in volume:
             yield place, f"the mode of a volume of type {kind} is not ours to set", "remove mode"
 

@@ -80,6 +80,8 @@ PORTS = listed(
                 65535,
             ),
             "host": integer("The port of the host that leads to it. Left out: not published, or a free one.", 0, 65535),
+            "host_range": formatted("port_range", "Instead of `host`: a free one of these, `8000-8010`."),
+            "host_ip": formatted("ip", "The address of the host that it is published at. Left out: all."),
             "protocol": choice(["tcp", "udp"], "The protocol.", "tcp"),
         },
         required=("name",),
@@ -107,6 +109,11 @@ VOLUMES = listed(
                 "mode", 'Permissions of the directory of an `empty` or `tmpfs` volume, in quotes: `"0700"`.'
             ),
             "read_only": flag("The worker may not write to it."),
+            "relabel": choice(
+                ["shared", "private"],
+                "The SELinux label that the directory of a `host` volume gets: `shared` by several containers (`z`), or this one's "
+                "alone (`Z`). Left out: it keeps its own.",
+            ),
         },
         required=("name", "path"),
     ),
@@ -200,7 +207,7 @@ _RULE = group(
         "host": formatted("host", "The other side by name."),
         "port": integer("One port. Neither `port` nor `ports`: all.", 1, 65535),
         "ports": listed({"type": "integer", "minimum": 1, "maximum": 65535}, "Several ports.", x_set=True),
-        "protocol": choice(["tcp", "udp"], "The protocol.", "tcp"),
+        "protocol": choice(["tcp", "udp"], "The protocol. Left out: tcp where there is a port, else every one."),
     },
     oneOf=exactly_one("cidr", "host"),
     not_={"required": ["port", "ports"]},
@@ -212,6 +219,13 @@ NETWORK = group(
         "type": choice(
             ["private", "public", "hybrid", "isolated"],
             "Which network the worker joins. Left out: the provider's own default.",
+        ),
+        "name": formatted("name", "A network by name: workers that name the same one find one another there."),
+        "aliases": listed(
+            {"type": "string", "format": "host"},
+            "More names by which it is found in its network.",
+            uniqueItems=True,
+            x_set=True,
         ),
         "isolation": choice(
             ["default", "strict", "complete"],
@@ -448,7 +462,9 @@ WORKER = group(
         ),
         "image": formatted("image", "The container image."),
         "program": formatted(
-            "text", "The executable that a process provider runs: a path, or a name found on the PATH of the host."
+            "text",
+            "The executable: a path, or a name found on the PATH of the host. With `image` it takes the place of the image's entry "
+            "point, and is a path or a name inside the image.",
         ),
         **_OVERRIDABLE,
         "env_visible": listed(
@@ -464,6 +480,10 @@ WORKER = group(
             x_set=True,
         ),
         "health": HEALTH,
+        "init": flag(
+            "Start a small init process first, which passes signals on to the worker and collects what its children leave. Without "
+            "one, a program that does not handle SIGTERM is stopped only by the kill after its grace."
+        ),
         "reload": RELOAD,
         "restart": RESTART,
         "network": NETWORK,

@@ -26,10 +26,11 @@ def _health(value: Any) -> Any:
 
 
 def _network_rule(value: Any) -> Any:
-    if "port" not in value:
+    ports = [value["port"]] if "port" in value else value.get("ports")
+    if not ports:
         return value
-    rest = {name: inner for name, inner in value.items() if name != "port"}
-    return {**rest, "ports": [value["port"]]}
+    rest = {name: inner for name, inner in value.items() if name != "port" and (name, inner) != ("protocol", "tcp")}
+    return {**rest, "ports": ports}
 
 
 def _capabilities(value: Any) -> Any:

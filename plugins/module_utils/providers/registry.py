@@ -28,7 +28,18 @@ def _process() -> ProviderType:
     return ProviderType(COLUMN, PROCESS_CONFIG, make, local=True)
 
 
-BUILT_IN: dict[str, Callable[[], ProviderType]] = {"process": _process}
+def _docker() -> ProviderType:
+    from .docker.fields import COLUMN, DOCKER_CONFIG
+
+    def make(name: str, config: Config, owner: str, home: Path) -> Provider:
+        from .docker.provider import DockerProvider
+
+        return DockerProvider(name, {"directory": str(home), **config}, owner)
+
+    return ProviderType(COLUMN, DOCKER_CONFIG, make, local=True)
+
+
+BUILT_IN: dict[str, Callable[[], ProviderType]] = {"docker": _docker, "process": _process}
 
 
 def provider_type(name: str) -> ProviderType:

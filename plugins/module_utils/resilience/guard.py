@@ -25,6 +25,8 @@ from ..model.ports import (
     ExecRequest,
     ExecResult,
     Fingerprint,
+    Image,
+    Imaging,
     Inheriting,
     Leaving,
     Listing,
@@ -32,6 +34,7 @@ from ..model.ports import (
     LogResult,
     News,
     Outcome,
+    Preparing,
     Provider,
     Target,
     Verb,
@@ -211,6 +214,20 @@ class Resilient:
     def drain(self, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
         """Ask whether objects work, and have them take no new work."""
         return self._bulk(self._provider.drain, requests, idempotent=True)
+
+    def prepare(self, instances: Sequence[Instance], tell: Callable[[int, int], None]) -> Mapping[Address, HodeiError]:
+        """Get ready what objects need, where the provider knows how to. That takes as long as it takes."""
+        return self._provider.prepare(instances, tell) if isinstance(self._provider, Preparing) else {}
+
+    def images(self, instances: Sequence[Instance]) -> Sequence[Image]:
+        """List images, where the provider has some."""
+        provider = self._provider
+        return self._once(lambda: provider.images(instances)) if isinstance(provider, Imaging) else ()
+
+    def remove_image(self, image: Image) -> None:
+        """Remove an image."""
+        if isinstance(self._provider, Imaging):
+            self._provider.remove_image(image)
 
     def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command inside a worker."""

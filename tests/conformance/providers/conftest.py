@@ -14,6 +14,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,10 @@ for _parent in Path(__file__).parents:  # an installed collection; in a checkout
         _package.__path__ = [str(_parent)]
         sys.modules["ansible_collections"] = _package
 
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, ProcessRig, Rig
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig, Fleet, ProcessRig, Rig
 
-RIGS: dict[str, Callable[[Path], Rig]] = {
+RIGS: dict[str, Callable[..., Any]] = {
+    "docker": DockerRig,
     "process": ProcessRig,
 }
 
@@ -41,7 +43,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "rig" in metafunc.fixturenames:
         given = metafunc.config.getoption("--rig", default=None)
         rigs = {given.rpartition(":")[2]: _brought(given)} if given else RIGS
-        metafunc.parametrize("rig", list(rigs.values()), ids=list(rigs), indirect=True)
+        metafunc.parametrize("rig", [_parameter(name, rig) for name, rig in rigs.items()], indirect=True)
+
+
+def _parameter(name: str, rig: Callable[..., Rig]) -> Any:
+    """Name a rig; those that share a server run in one process."""
+    server = getattr(rig, "server", "")
+    return pytest.param(rig, id=name, marks=[pytest.mark.xdist_group(server)] if server else [])
 
 
 def _brought(given: str) -> Callable[[Path], Rig]:
@@ -64,7 +72,10 @@ def _brought(given: str) -> Callable[[Path], Rig]:
 @pytest.fixture
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """A provider with a place of its own; whatever a test leaves is removed."""
-    made = request.param(tmp_path)
+    server = getattr(request.param, "server", "")
+    # Only our own rigs have one, so that a suite that is brought along needs no test bed.
+    given = [request.getfixturevalue("shared_testbed").need(server)] if server else []
+    made = request.param(tmp_path, *given)
     yield made
     made.close()
 

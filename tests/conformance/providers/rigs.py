@@ -9,6 +9,7 @@ objects by other means than the provider itself. What a provider says it cannot 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.provider import DockerProvider
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -50,13 +52,16 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 200
 Server(("0.0.0.0", int(sys.argv[1])), Echo).serve_forever()
 """
+#: On a busy machine a Python takes longer to start than three probes: until it listens, a failure says nothing.
+ECHO_HEALTH = {"tcp": {"port": "echo"}, "interval": 0.1, "start_period": 30.0}
 
 
 class Rig(Protocol):
     """One provider under test.
 
     A rig may have ``without``: what of the port's promises the provider does not keep although no column tells it, each with
-    the reason: ``ttl`` (somebody else ends what has lived too long), ``watch`` (nobody tells what changes).
+    the reason: ``ttl`` (somebody else ends what has lived too long), ``watch`` (nobody tells what changes), ``keeping`` (no
+    restart puts back files that are missing).
     """
 
     def open(self, settle: float = 0.1) -> Provider:
@@ -85,7 +90,7 @@ class Rig(Protocol):
 
 
 #: What a provider may lack that is no field of its column: its rig says so in ``without``.
-BEYOND_COLUMN = ("ttl", "renaming", "release", "watch")
+BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch", "keeping")
 
 
 def needs(fleet: Fleet, *names: str) -> None:
@@ -122,7 +127,7 @@ class ProcessRig:
     def echo(self) -> dict[str, Any]:
         """Run a server of the standard library."""
         command = [sys.executable, "-c", ECHO, "$(HODEI_PORT_ECHO)"]
-        return {"command": command, "ports": [{"name": "echo"}], "health": {"tcp": {"port": "echo"}, "interval": 0.1}}
+        return {"command": command, "ports": [{"name": "echo"}], "health": ECHO_HEALTH}
 
     def impossible(self) -> dict[str, Any]:
         """Run a program that nobody has."""
@@ -188,6 +193,90 @@ class ProcessRig:
             with suppress(ProcessLookupError):
                 os.kill(supervisor, signal.SIGTERM)
             wait_for(lambda: self.supervisor() is None, "the supervisor to leave")
+
+
+class DockerRig:
+    """Containers of an Engine, made of an image that has a shell and Python."""
+
+    server = "docker"
+
+    def __init__(self, place: Path, engine: Any) -> None:
+        self._engine, self._image = engine, engine.image
+        self._api = engine.api
+        self._ours = {"label": f"hodei.owner={OWNER}"}
+        self._opened: list[DockerProvider] = []
+        self._place = place
+        self.without = {
+            "keeping": "the Engine keeps no second copy of a file: the next converge sees that one is missing, and puts it back",
+        }
+
+    def open(self, settle: float = 0.1) -> DockerProvider:
+        """Return a provider."""
+        provider = DockerProvider(
+            "local", {"url": self._engine.url, "pull": "never", "settle": settle, "directory": str(self._place)}, OWNER
+        )
+        self._opened.append(provider)
+        return provider
+
+    def shell(self, script: str) -> dict[str, Any]:
+        """Run a script by /bin/sh."""
+        return {"image": self._image, "command": ["/bin/sh", "-c", script], "init": True}
+
+    def echo(self) -> dict[str, Any]:
+        """Run a server of the standard library."""
+        command = ["python3", "-c", ECHO, "$(HODEI_PORT_ECHO)"]
+        more = {"ports": [{"name": "echo"}], "health": ECHO_HEALTH, "init": True}
+        return {"image": self._image, "command": command, **more}
+
+    def impossible(self) -> dict[str, Any]:
+        """Run a program that nobody has."""
+        return {"image": self._image, "command": ["/nowhere/to-be-found"]}
+
+    def objects(self) -> int:
+        """Count running containers, and the commands that run beside them."""
+        containers = self._api.containers(filters=self._ours)
+        ids = [self._api.inspect_container(one["Id"])["ExecIDs"] or () for one in containers]
+        return len(containers) + sum(self._runs(one) for many in ids for one in many)
+
+    def _runs(self, command: str) -> bool:
+        from docker.errors import NotFound
+
+        try:
+            return bool(self._api.exec_inspect(command)["Running"])
+        except NotFound:  # the Engine forgets those that have ended
+            return False
+
+    def handles(self) -> int:
+        """Count our descriptors, but for connections that are kept: there are as many as once were busy together."""
+        for provider in self._opened:
+            provider.close()
+        self._api.close()
+        return len(os.listdir("/proc/self/fd"))
+
+    def lose(self, worker: Observation) -> None:
+        """Kill the main process, as its own machine would."""
+        self._engine.kill(self._api.inspect_container(worker.external_id)["State"]["Pid"])
+
+    def close(self) -> None:
+        """Remove all containers of ours, and the volumes of their records; a reaper would leave by itself soon."""
+        if self._opened:
+            self._opened[0].leave()
+        wait_for(self._none_left, "the containers to be gone")
+        for volume in self._api.volumes(filters=self._ours)["Volumes"] or ():
+            self._api.remove_volume(volume["Name"])
+        if self._opened and self._api.networks(filters=self._ours):
+            self._opened[0].attend()  # removes what nobody needs, with its rules
+        for provider in self._opened:
+            provider.close()
+
+    def _none_left(self) -> bool:
+        from docker.errors import APIError
+
+        found = self._api.containers(all=True, filters=self._ours)
+        for container in found:
+            with contextlib.suppress(APIError):  # what a test has begun to delete
+                self._api.remove_container(container["Id"], v=True, force=True)
+        return not found
 
 
 def leads_session(pid: int) -> bool:

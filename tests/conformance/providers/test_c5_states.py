@@ -71,7 +71,7 @@ def exec_code(fleet: Fleet, name: str, script: str) -> int:
 
 def test_an_unhealthy_worker_is_restarted_by_its_policy(fleet: Fleet) -> None:
     """Its own restart makes it well."""
-    needs(fleet, "restart")
+    needs(fleet, "restart", "healing")
     spec = checked(fleet, "touch well; while :; do sleep 1; done", "test -e well")
     spec["restart"] = {"policy": "on_failure", "backoff": {"initial": 0.05, "max": 0.2}}
     fleet.make("healed", spec)
@@ -82,7 +82,7 @@ def test_an_unhealthy_worker_is_restarted_by_its_policy(fleet: Fleet) -> None:
 
 def test_recovering_then_failed(fleet: Fleet) -> None:
     """A crash loop backs off, and is given up after so many restarts."""
-    needs(fleet, "restart")
+    needs(fleet, "restart", "restart.backoff")
     spec = {
         **fleet.rig.shell(ends(3)),
         "restart": {"policy": "on_failure", "max_retries": 1, "backoff": {"initial": 3.0, "max": 3.0}},

@@ -55,6 +55,15 @@ def test_following_goes_on_over_a_restart(fleet: Fleet) -> None:
     assert before + heard == wait_lines(fleet, "loud", 2), "each line once"
 
 
+def test_a_long_line_is_one_line(fleet: Fleet) -> None:
+    """Whatever pieces a provider keeps it in."""
+    long = 100_000
+    script = f"printf '%0{long}d\\n' 7; exec sleep 600"
+    fleet.make("loud", fleet.rig.shell(script))
+    wait_log(fleet, "loud", b"7\n")
+    assert fleet.provider.logs(LogRequest(fleet.target("loud"))).text == b"0" * (long - 1) + b"7\n"
+
+
 def wait_lines(fleet: Fleet, name: str, count: int) -> bytes:
     """Wait until a worker has written some lines, and return them."""
 

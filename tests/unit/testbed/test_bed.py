@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from ansible_collections.hodei.workers.tests.testbed import bed as beds
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable, resource
 from ansible_collections.hodei.workers.tests.testbed.find import program
+from ansible_collections.hodei.workers.tests.testbed.network import Network, here, outside
 from ansible_collections.hodei.workers.tests.testbed.plugin import PytestBed, skips
 from ansible_collections.hodei.workers.tests.testbed.resources import answers
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
@@ -163,3 +165,20 @@ def test_waiting_ends_with_what_was_waited_for() -> None:
     assert wait_for(lambda: next(found), "a number") == 7
     with pytest.raises(AssertionError, match="in vain for the impossible"):
         wait_for(lambda: False, "the impossible", seconds=0.05)
+
+
+def test_a_network_of_its_own_has_nothing_but_itself() -> None:
+    home, own = here(), Network()
+    with own.entered():
+        if here() == home:
+            pytest.skip("this user may not make a network")
+        inside = here()
+        assert [name for _unused, name in socket.if_nameindex()] == ["lo"]
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+            pass
+        with outside():
+            assert here() == home
+        assert here() == inside
+    assert here() == home
+    with own.entered():
+        assert here() == inside

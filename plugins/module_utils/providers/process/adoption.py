@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind
 from ...model.ports import Comparison, CreateRequest
+from ..references import expand_all
 from . import mapping
 from .supervisor import procfs
-from .supervisor.expand import expand_all
 from .supervisor.launching import environment
 from .supervisor.record import Record, as_filed, read_all
 from .supervisor.tree import marker_of

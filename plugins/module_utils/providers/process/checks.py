@@ -26,7 +26,7 @@ def instance_problems(instance: Instance) -> list[Problem]:
     name = f"worker.{instance.address.name}"
     return [
         Problem(f"{name}.{path}", message, hint, instance.source)
-        for check in (_program, _user, _volumes, _files, _ulimits, _capabilities)
+        for check in (_program, _user, _ports, _volumes, _files, _ulimits, _capabilities)
         for path, message, hint in check(instance)
     ]
 
@@ -70,6 +70,16 @@ def _user(instance: Instance) -> Said:
         yield "security.non_root", "the worker would run as root", "name another user: in `user`"
 
 
+def _ports(instance: Instance) -> Said:
+    for port in instance.spec.get("ports", ()):
+        for field, instead in (
+            ("host_range", "host, or port_range of the provider"),
+            ("host_ip", "the worker's own settings"),
+        ):
+            if field in port:
+                yield f"ports.{port['name']}.{field}", "a process listens by itself", f"use {instead}"
+
+
 def _volumes(instance: Instance) -> Said:
     if "volumes" in instance.degrade:
         return
@@ -82,6 +92,8 @@ def _volumes(instance: Instance) -> Said:
             yield place, "a volume lies inside the worker's own directory", "remove .. from its path"
         if volume.get("read_only"):
             yield place, "a process cannot be kept from writing to a directory that it owns", "remove read_only"
+        if volume.get("relabel"):
+            yield place, "a process sees the directory with the label that it has", "remove relabel"
         if volume.get("type") == "tmpfs":
             yield (
                 place,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import io
 import os
@@ -15,31 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from ...model.errors import HodeiError, Kind
 from ...model.ports import ExecRequest, ExecResult
+from ..output import Output, file_problem
 
 _CHUNK = 1 << 18
 #: What a command's children may take to close their ends after it has ended.
 _DRAIN = 2.0
-
-
-class Output:
-    """What came out of one stream: its first ``limit`` bytes (None: all), or all of it in a file."""
-
-    def __init__(self, limit: int | None, file: BinaryIO | None = None) -> None:
-        self.data = bytearray()
-        self.truncated = False
-        self._limit = limit
-        self._file = file
-
-    def take(self, chunk: bytes) -> None:
-        """Keep what there is room for. Raises OSError of the file."""
-        if self._file is not None:
-            self._file.write(chunk)
-            return
-        room = len(chunk) if self._limit is None else self._limit - len(self.data)
-        self.data += chunk[:room]
-        self.truncated = self.truncated or len(chunk) > room
 
 
 class Pump:
@@ -140,7 +120,7 @@ def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], request: Exec
             os.close(fd)
         pump.finish()
     if pump.problem is not None:
-        raise _file_problem(pump.problem, str(request.target.address)) from pump.problem
+        raise file_problem(pump.problem, str(request.target.address)) from pump.problem
     problem = f"{end['problem']}\n".encode() if end["problem"] else b""
     return ExecResult(
         exit_code=end["exit_code"],
@@ -149,14 +129,4 @@ def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], request: Exec
         stdout_truncated=out.truncated,
         stderr_truncated=err.truncated,
         timed_out=end["timed_out"],
-    )
-
-
-def _file_problem(error: OSError, where: str) -> HodeiError:
-    kind = Kind.RESOURCE_EXHAUSTED if error.errno in (errno.ENOSPC, errno.EDQUOT) else Kind.AUTHORIZATION
-    return HodeiError(
-        kind,
-        f"a file on this side of a command could not be read or written: {error.strerror or error}",
-        hint="Make room, or check whose file it is.",
-        where=where,
     )

@@ -26,6 +26,7 @@ from .supervisor.wire import SUPERVISOR_LOG, VERSION
 
 if TYPE_CHECKING:
     # Named, and never imported here: Ansible ships to the target what import statements name.
+    from .. import references  # noqa: F401
     from .supervisor import (  # noqa: F401
         beside,
         capabilities,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         drift,
         events,
         exchange,
-        expand,
         failpoint,
         fleet,
         forker,
@@ -79,7 +79,6 @@ SOURCES = (
     "drain",
     "drift",
     "events",
-    "expand",
     "exchange",
     "failpoint",
     "fleet",
@@ -109,7 +108,11 @@ SOURCES = (
     "worker",
     "world",
 )
-_MAIN = "import sys\nfrom supervisor.main import main\nsys.exit(main())\n"
+#: What it shares with other providers, one folder above.
+SHARED = ("references",)
+#: Packages as deep as here, so that a relative import means the same there.
+_PACKAGES = ("hodei", "hodei/process", "hodei/process/supervisor")
+_MAIN = "import sys\nfrom hodei.process.supervisor.main import main\nsys.exit(main())\n"
 #: Where the zip application stands in the command line.
 _PYZ = 4
 _START_TIMEOUT = 20.0
@@ -118,7 +121,7 @@ _PASSED_ON = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", FAILPOINT)
 
 
 class Payload(NamedTuple):
-    """The supervisor's code: file name -> source, and what identifies it."""
+    """The supervisor's code: path below its package -> source, and what identifies it."""
 
     sources: Mapping[str, bytes]
     digest: str
@@ -126,9 +129,11 @@ class Payload(NamedTuple):
 
 def payload() -> Payload:
     """Read the supervisor's sources from wherever this module was loaded from: a directory, or Ansible's zip."""
-    place = os.path.join(os.path.dirname(__file__), "supervisor")
+    here = os.path.dirname(__file__)
+    places = {name: os.path.join(os.path.dirname(here), f"{name}.py") for name in SHARED}
+    places |= {f"process/supervisor/{name}": os.path.join(here, "supervisor", f"{name}.py") for name in SOURCES}
     loader = globals()["__loader__"]
-    sources = {f"{name}.py": loader.get_data(os.path.join(place, f"{name}.py")) for name in SOURCES}
+    sources = {f"{name}.py": loader.get_data(place) for name, place in places.items()}
     digest = hashlib.sha256(VERSION.encode())
     for name, source in sources.items():
         digest.update(name.encode() + b"\0" + source + b"\0")
@@ -141,13 +146,11 @@ def zipapp(sources: Mapping[str, bytes]) -> bytes:
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, source in (("__main__.py", _MAIN.encode()), ("supervisor/__init__.py", b""), *_placed(sources)):
+        empty = {f"{package}/__init__.py": b"" for package in _PACKAGES}
+        placed = {f"{_PACKAGES[0]}/{name}": source for name, source in sources.items()}
+        for name, source in {"__main__.py": _MAIN.encode(), **empty, **placed}.items():
             archive.writestr(zipfile.ZipInfo(name), source)
     return buffer.getvalue()
-
-
-def _placed(sources: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
-    return [(f"supervisor/{name}", source) for name, source in sources.items()]
 
 
 def install(directory: str, code: Payload) -> str:

@@ -9,10 +9,10 @@ import os
 import resource
 from typing import Any
 
+from ...references import expand_all, expand_env
 from . import cgroup
 from .capabilities import capability_number
 from .child import Launch
-from .expand import expand_all, expand_env
 from .home import Home
 from .record import Record
 from .users import identity

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import signal
 
+from ...references import expand_all
 from . import procfs
 from .beside import run_beside
-from .expand import expand_all
 from .launching import environment
 from .logs import open_log
 from .record import Record

@@ -34,7 +34,7 @@ def test_what_is_told_is_read(tmp_path: Path) -> None:
     told.ended(CHANGE, ERROR, 0.1)
     assert read(path) == Counts(4, 0, 1, 1)
     assert b"secret" not in Path(path).read_bytes()
-    assert Path(path).stat().st_size == 40
+    assert Path(path).stat().st_size == 56
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
@@ -74,10 +74,22 @@ def test_nothing_that_goes_wrong_reaches_the_converge(tmp_path: Path) -> None:
         (Counts(10, 2, 5, 0), 0.1, "5/10 done, 2 running, ETA 1 s"),
         (Counts(10, 0, 0, 0, 1), 0.0, "0/10 done, 1 waiting (drain)"),
         (Counts(10, 0, 10, 0), 9.0, "10/10 done"),
+        (Counts(came=5 << 20, coming=(40 << 20) + 1), 0.0, "5 of 41 MiB pulled"),
+        (Counts(10, 0, 10, 0, came=5, coming=5), 9.0, "10/10 done"),
     ],
 )
 def test_words(counts: Counts, elapsed: float, words: str) -> None:
     assert line(counts, elapsed) == f"hodei.workers: {words}"
+
+
+def test_what_comes_before_the_first_step(tmp_path: Path) -> None:
+    told = ProgressFile(str(tmp_path / "file"))
+    told.preparing(1, 2)
+    assert read(str(tmp_path / "file")) == Counts(came=1, coming=2)
+    told.preparing(2, 2)
+    told.planned(3)
+    assert read(str(tmp_path / "file")) == Counts(3, came=2, coming=2)
+    told.close()
 
 
 def test_several_hosts_are_added_up() -> None:

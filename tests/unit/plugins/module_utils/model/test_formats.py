@@ -28,6 +28,8 @@ BAD: dict[str, list[Any]] = {
     "user": ["a b", "a:b:c", ""],
     "image": ["X Y", "-a", ""],
     "cidr": ["10.2.0.1/16", "host", "10.0.0.0/33"],
+    "ip": ["10.0.0.0/8", "host", "1.2.3.400"],
+    "port_range": ["8010-8000", "0-1", "1-65536", "80"],
     "host": ["a b", "-a", ""],
     "movable": ["owner.Bad", "owner.", "secret.a", "owner.a[0]", "worker.b[x]"],
     "capability": ["NET ADMIN", "1"],

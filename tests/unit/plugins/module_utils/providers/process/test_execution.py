@@ -10,7 +10,8 @@ import os
 import select
 import threading
 
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.execution import Output, Pump
+from ansible_collections.hodei.workers.plugins.module_utils.providers.output import Output
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.execution import Pump
 
 
 class Gate(io.BytesIO):

@@ -44,13 +44,13 @@ def test_the_version_is_the_collections() -> None:
 
 
 def test_the_supervisor_needs_the_standard_library_only() -> None:
-    """Its imports are relative, or come with Python."""
-    for path in (PACKAGE / "supervisor").glob("*.py"):
+    """Its imports are relative, or come with Python; what it shares with other providers goes with it."""
+    shared = [PACKAGE.parent / f"{name}.py" for name in launch.SHARED]
+    for path in (*(PACKAGE / "supervisor").glob("*.py"), *shared):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):
-                assert node.level == 1 or (
-                    node.level == 0 and str(node.module).partition(".")[0] in sys.stdlib_module_names
-                ), path
+                standard = node.level == 0 and str(node.module).partition(".")[0] in sys.stdlib_module_names
+                assert standard or node.level == 1 or (node.level == 3 and node.module in launch.SHARED), path
             elif isinstance(node, ast.Import):
                 assert all(alias.name.partition(".")[0] in sys.stdlib_module_names for alias in node.names), path
 

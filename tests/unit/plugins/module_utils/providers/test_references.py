@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.expand import (
-    expand,
-    expand_all,
-    expand_env,
-)
+from ansible_collections.hodei.workers.plugins.module_utils.providers.references import expand, expand_all, expand_env
 
 ENV = {"PORT": "8080", "NAME": "runner", "EMPTY": ""}
 

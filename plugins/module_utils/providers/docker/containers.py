@@ -1,0 +1,443 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing one container: make, update, and each verb."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from ...model.address import Address
+from ...model.errors import HodeiError, Kind
+from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
+from ...model.states import WorkerState
+from . import draining, records
+from .archive import ROOT
+from .delivery import Delivery
+from .engine import Engine, segment
+from .ledger import Ledger, changed
+from .limits import drift, limits, needs_cores, settable
+from .mapping import Settings, create_body, needs_home, object_name, without_values
+from .networks import Networks
+from .profiles import seccomp_profile
+from .publishing import taken_port
+from .records import Record
+from .reloading import reload
+from .sdk import engine_error, told
+from .seeing import NO_RESTART, expected, moved_elsewhere, seconds, worker_state
+from .survey import RELEASED, Row, Survey
+
+_FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
+_LONGEST_START = 900.0
+_RESERVED = 10.0
+_LAST_WORDS = 600
+#: What an Engine says of a container that goes, which it shows still.
+_GOING = re.compile(r"No such container|marked for removal|is dead")
+_INTENTS = {Verb.STOP: "stopped", Verb.PAUSE: "paused"}
+_NANO = 1_000_000_000
+#: What an Engine may take to remove a container beyond its grace.
+_KILL = 60.0
+
+
+class Containers:
+    """The containers of one provider; ``settle`` is how long one without a health check has to live."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        survey: Survey,
+        networks: Networks,
+        settings: Settings,
+        host_env: Mapping[str, str],
+        settle: float,
+    ) -> None:
+        self._engine = engine
+        self._survey = survey
+        self._networks = networks
+        self._settings = settings
+        self._host_env = host_env
+        self._settle = settle
+        self._delivery = Delivery(engine)
+        self.ledger = Ledger(engine, survey)
+
+    # ---- make ----------------------------------------------------------------------------------------------------
+
+    def create(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
+        """Make a container, or find the one that was made before, and see that it gets well."""
+        row = known.get((request.address, request.generation)) or self._make(request)
+        until = time.monotonic() + _RESERVED
+        while True:
+            try:
+                return self._begin(request, self._furnished(request, row))
+            except HodeiError as error:
+                if error.kind is not Kind.NOT_FOUND or time.monotonic() > until:
+                    raise
+            # An Engine takes back what it has not finished when whoever asked for it hangs up, and shows it until that is done.
+            if self._survey.inspect(row.container) is None:
+                row = self._make(request)
+            else:
+                time.sleep(_FIRST_POLL)
+
+    def _begin(self, request: CreateRequest, row: Row) -> Outcome:
+        self._refuse_another(row, request)
+        if row.record.intent == "stopped":
+            return self._outcome(request, row)
+        outcome = self._start(request, row)
+        if outcome.error is None and row.record.intent == "paused":
+            self._pause(row)
+            return self._outcome(request, row)
+        return outcome
+
+    def _make(self, request: CreateRequest) -> Row:
+        name = object_name(self._settings.owner, request.address.slug, request.generation)
+        image = str(request.spec["image"])
+        home = self._delivery.home(image) if needs_home(request.spec) else ROOT
+        body = create_body(request, self._settings, self._host_env, home, seccomp_profile(request.spec))
+        self._delivery.note_volumes(request.spec)
+        self._delivery.refuse_missing(request.spec, image)
+        there = self._networks.join(body, request)
+        try:
+            container = self._create(body, name)
+        except HodeiError as error:
+            if error.kind is not Kind.CONFLICT:
+                raise
+            row = self._who_has(name, error)
+            if row.record.address == request.address or self._named(row).name == name:
+                return row
+            container = self._create(body, name)  # it had a name that is not its own: a call that renames was cut
+        for network in there.names[1:]:
+            self._networks.connect(container, network)
+        record = records.read(body["Labels"][records.RECORD])
+        if record is None:
+            raise HodeiError(Kind.INTERNAL, "a record cannot be read back")
+        return Row(container, name, record, 0)
+
+    def _furnished(self, request: CreateRequest, row: Row) -> Row:
+        """Give a container that never ran what it needs before its start; one that an earlier run began to make, too."""
+        if not self._delivery.wanted(request.spec):
+            return row
+        seen = self._survey.inspect(row.container)
+        if seen is None or seen["State"]["Status"] != "created" or row.record.digest != request.digest:
+            return row
+        try:
+            return self.ledger.put(row, self._delivery.furnish(row, request.spec, seen))
+        except HodeiError as error:
+            if error.kind in (Kind.CONFIGURATION, Kind.CONFLICT):  # it would be the same the next time
+                with told():
+                    self._engine.api.remove_container(row.container, v=True, force=True)
+            raise
+
+    def _create(self, body: dict[str, Any], name: str) -> str:
+        return str(self._engine.post(f"/containers/create?name={segment(name)}", body)["Id"])
+
+    def _who_has(self, name: str, error: HodeiError) -> Row:
+        """Return our own container of a name; raises ``error`` when it is not ours."""
+        until = time.monotonic() + _RESERVED
+        while True:
+            there = self._survey.inspect(name) is not None  # before the list, which has it then if it is ours
+            row = next((one for one in self._survey.rows() if one.name == name), None)
+            if row is not None:
+                return row
+            if there or time.monotonic() > until:
+                raise HodeiError(
+                    Kind.CONFLICT,
+                    f"a container that is not ours has the name {name}",
+                    hint="Rename or remove it, or choose another name for the worker.",
+                ) from error
+            time.sleep(_FIRST_POLL)  # a name is taken a moment before its container can be seen
+
+    def _refuse_another(self, row: Row, request: CreateRequest) -> None:
+        record = row.record
+        if record.address != request.address:
+            raise HodeiError(
+                Kind.CONFLICT, f"container {row.name} is {record.address} by now", hint="Run converge again."
+            )
+        if record.lineage != request.labels.lineage:
+            raise _foreign(row)
+        if record.digest != request.digest:
+            raise HodeiError(
+                Kind.CONFLICT,
+                f"there is another container {row.name}",
+                hint="Run converge again: it looks before it plans.",
+            )
+
+    # ---- update --------------------------------------------------------------------------------------------------
+
+    def update(self, request: CreateRequest, known: Mapping[tuple[Address, int], Row]) -> Outcome:
+        """Write a record, and change what an Engine can change while a container lives."""
+        done = known.get((request.address, request.generation))
+        origin = known.get((request.moved_from, request.generation)) if request.moved_from is not None else None
+        if request.moved_from is not None:
+            if origin is None and done is not None:
+                return self._outcome(request, self._named(done))
+            if done is not None:
+                raise HodeiError(
+                    Kind.CONFLICT, f"there is a container of {request.address} already", hint="Look at both."
+                )
+        row = origin or done
+        if row is None:
+            raise _missing(request.address)
+        self._refuse_older(row, request.etag)
+        if row.record.lineage not in (request.labels.lineage, request.adopt_from):
+            raise _foreign(row)
+        if request.adopt_from or request.moved_from:
+            return self._outcome(request, self._named(self.ledger.put(row, records.updated(row.record, request))))
+        seen = self._survey.inspect(row.container)
+        if seen is None:
+            raise _missing(request.address)
+        fresh = self._delivery.change(row, records.updated(row.record, request), request, seen)
+        host, cores = seen["HostConfig"], self._cores if needs_cores(request.spec, seen["HostConfig"]) else 0
+        fresh = replace(fresh, wanted=settable(limits(request.spec), host, cores))
+        row = self._named(self.ledger.put(row, fresh))
+        if moved_elsewhere(seen):
+            self._networks.put_right(seen, request)
+        if drift(host, expected(row.record)):
+            self._set(row, expected(row.record))
+        return self._told(request, row, seen["State"]["Status"])
+
+    @cached_property
+    def _cores(self) -> int:
+        return int(self._engine.get("/info")["NCPU"])
+
+    def _set(self, row: Row, wanted: Mapping[str, Any]) -> None:
+        """Change what an Engine can change; of what it is not told it keeps the old value."""
+        body = {"PidsLimit": -1, **{name: value for name, value in wanted.items() if value}}
+        api = self._engine.api
+        with told():
+            api._result(api._post_json(api._url("/containers/{0}/update", row.container), data=body), json=True)
+
+    def _told(self, item: CreateRequest | Target, row: Row, status: str) -> Outcome:
+        """Have a worker that runs be told of changed files, as its document says."""
+        if status != "running" or not row.record.stale:
+            return self._outcome(item, row)
+        try:
+            if reload(self._engine, self._survey, row, self._settle):
+                row = self.ledger.put(row, replace(row.record, stale=""))
+        except HodeiError as error:
+            problem = HodeiError(error.kind, error.message, hint=error.hint, where=str(item.address))
+            return Outcome(item.address, item.generation, self._seen(row), problem)
+        return self._outcome(item, row)
+
+    def _cleared(self, row: Row) -> Row:
+        """Remove the files that left the document while it did not run; what cannot be removed is seen as drift."""
+        if not row.record.gone:
+            return row
+        try:
+            self._delivery.remove(row, row.record.gone)
+        except HodeiError:
+            return row
+        return self.ledger.put(row, replace(row.record, gone=[]))
+
+    def _named(self, row: Row) -> Row:
+        """Give a container the name of its address, which a call that was cut may not have done."""
+        name = object_name(self._settings.owner, row.record.address.slug, row.record.generation)
+        if name == row.name:
+            return row
+        with told():
+            self._engine.api.rename(row.container, name)
+        return row._replace(name=name)
+
+    # ---- verbs ---------------------------------------------------------------------------------------------------
+
+    def act(self, verb: Verb, target: Target, known: Mapping[tuple[Address, int], Row]) -> Outcome:
+        """Do a verb to one container."""
+        row = known.get((target.address, target.generation))
+        if row is None:
+            if verb in (Verb.STOP, Verb.DELETE, Verb.RELEASE):
+                return Outcome(target.address, target.generation)
+            raise _missing(target.address)
+        self._refuse_older(row, target.etag)
+        grace = target.lifecycle.grace
+        if verb is Verb.DELETE:
+            self._delete(row, grace)
+            return Outcome(target.address, target.generation)
+        if verb is Verb.RELEASE:
+            self._release(row)
+            return Outcome(target.address, target.generation)
+        status = self._status(row)
+        if verb in (Verb.PAUSE, Verb.RESUME) and status not in ("running", "paused"):
+            raise HodeiError(
+                Kind.CONFLICT, f"container {row.name} does not run: it is {status}", hint="Start it first."
+            )
+        ran = status in ("running", "paused", "restarting")
+        row = self.note(row, lambda record: _asked(record, verb, ran=ran))
+        if verb is Verb.PAUSE:
+            self._pause(row)
+            return self._outcome(target, row)
+        if status == "paused":
+            with told():
+                self._engine.api.unpause(row.container)
+        if verb is Verb.STOP:
+            self._stop(row, grace)
+        if verb is Verb.RESTART:
+            self._stop(row, grace)
+        if verb is Verb.RESUME:
+            return self._told(target, self._cleared(row), "running")
+        return self._outcome(target, row) if verb is Verb.STOP else self._start(target, row)
+
+    def note(self, row: Row, change: Callable[[Record], Record]) -> Row:
+        """Write a record, and have the Engine start the container again after its end, or not, as that says."""
+        fresh = self.ledger.write(row, change)
+        if fresh.record.final != row.record.final:
+            self.restarts(fresh, not fresh.record.final)
+        return fresh
+
+    def restarts(self, row: Row, wanted: bool) -> None:
+        """Have the Engine start a container again as its document says, or never."""
+        policy = row.record.wanted.get("RestartPolicy", NO_RESTART) if wanted else NO_RESTART
+        with told():
+            self._engine.api.update_container(row.container, restart_policy=policy)
+
+    def _status(self, row: Row) -> str:
+        seen = self._survey.inspect(row.container)
+        return str(seen["State"]["Status"]) if seen is not None else "gone"
+
+    def _pause(self, row: Row) -> None:
+        if self._status(row) != "paused":
+            with told():
+                self._engine.api.pause(row.container)
+
+    def _stop(self, row: Row, grace: float) -> None:
+        """Ask it to end, then kill it: never before its grace is over, which the Engine counts in whole seconds."""
+        with told():
+            self._engine.api.stop(row.container, timeout=math.ceil(grace))
+
+    def end(self, row: Row, grace: float) -> None:
+        """Stop a container that may be paused."""
+        if self._status(row) == "paused":
+            with told():
+                self._engine.api.unpause(row.container)
+        self._stop(row, grace)
+
+    def start_over(self, row: Row, grace: float) -> None:
+        """Stop a container and start it again, in one call: nobody dies in between."""
+        with told():
+            self._engine.api.restart(row.container, timeout=math.ceil(grace))
+
+    def _delete(self, row: Row, grace: float) -> None:
+        status = self._status(row)
+        if status == "paused":
+            with told():
+                self._engine.api.unpause(row.container)
+        if status in ("running", "paused", "restarting"):
+            self.ledger.write(row, lambda record: replace(record, intent="stopped"))
+            self._stop(row, grace)
+        deadline = time.monotonic() + _KILL
+        while self._status(row) != "gone":
+            try:
+                with told(row.name):
+                    self._engine.api.remove_container(row.container, v=True, force=True)
+            except HodeiError as error:
+                if error.kind not in (Kind.NOT_FOUND, Kind.CONFLICT) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_LONGEST_POLL)  # it is being removed
+        self.ledger.forget(row.container)
+
+    def _release(self, row: Row) -> None:
+        """A container without a name of ours belongs to nobody, whatever its labels say."""
+        with told():
+            self._engine.api.update_container(row.container, restart_policy={"Name": "no"})
+            self._engine.api.rename(row.container, f"{RELEASED}{row.name}.{row.container[:12]}")
+
+    # ---- starting ------------------------------------------------------------------------------------------------
+
+    def _start(self, item: CreateRequest | Target, row: Row) -> Outcome:
+        """Start a container, and wait until it is well, has ended or its time is over."""
+        try:
+            self._engine.post(f"/containers/{row.container}/start")
+        except HodeiError as error:
+            there = self._seen(row)
+            if there is None or _GOING.search(error.message):
+                raise _missing(item.address) from error
+            problem = taken_port(self._engine, row.container, error)
+            problem = HodeiError(problem.kind, problem.message, hint=problem.hint, where=str(item.address))
+            return Outcome(item.address, item.generation, there, problem)
+        row = self._cleared(row)
+        asked, pause = time.monotonic(), _FIRST_POLL
+        while True:
+            seen = self._survey.inspect(row.container)
+            if seen is None:
+                raise _missing(item.address)
+            waited = time.monotonic() - asked
+            if self._final(seen, row.record, waited):
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_POLL)
+        began = seconds(seen["State"]["StartedAt"])
+        if row.record.ttl is not None and row.record.began is None and began is not None:
+            row = self.ledger.write(row, lambda record: replace(record, began=began))
+        problem_ = self._problem(seen, row, str(item.address))
+        return Outcome(item.address, item.generation, self._survey.shown(row, seen), problem_)
+
+    def _final(self, container: Mapping[str, Any], record: Record, waited: float) -> bool:
+        state, _unused = worker_state(container, record)
+        if state is WorkerState.RUNNING and not container["Config"].get("Healthcheck"):
+            return waited >= self._settle
+        return state not in (WorkerState.STARTING, WorkerState.CREATING) or waited >= _patience(container)
+
+    def _problem(self, container: Mapping[str, Any], row: Row, where: str) -> HodeiError | None:
+        state, reason = worker_state(container, row.record)
+        if state in (WorkerState.RUNNING, WorkerState.COMPLETED, WorkerState.PAUSED):
+            return None
+        if state is WorkerState.RECOVERING and container["State"]["ExitCode"] == 0:
+            return None  # its policy is to start again after a good end
+        env = container["Config"].get("Env") or ()
+        if state in (WorkerState.DEGRADED, WorkerState.STARTING):
+            text = without_values(reason or "it is still starting", env)
+            return HodeiError(Kind.TIMEOUT, f"it did not get well: {text}", hint="See its log.", where=where)
+        if container["State"].get("Error"):
+            return engine_error(500, without_values(reason, env), where)
+        words = self._last_words(row)
+        text = without_values(f"{reason}; its last output: {words}" if words else reason, env)
+        return HodeiError(Kind.PROVIDER_SPECIFIC, text, hint="Correct the command.", where=where)
+
+    def _last_words(self, row: Row) -> str:
+        with told():
+            said: bytes = self._engine.api.logs(row.container, tail=20)
+        return said[-_LAST_WORDS:].decode(errors="replace").strip()
+
+    # ---- answers -------------------------------------------------------------------------------------------------
+
+    def _refuse_older(self, row: Row, etag: str) -> None:
+        if etag and etag != row.etag:
+            raise changed(row)
+
+    def _seen(self, row: Row) -> Observation | None:
+        return self._survey.see(row)
+
+    def _outcome(self, item: CreateRequest | Target, row: Row) -> Outcome:
+        return Outcome(item.address, item.generation, self._seen(row))
+
+
+def _asked(record: Record, verb: Verb, *, ran: bool) -> Record:
+    """Return a record as a verb leaves it; a new run neither drains nor has a past."""
+    fresh = replace(record, intent=_INTENTS.get(verb, "started"))
+    if verb is Verb.STOP or verb is Verb.RESTART or (verb is Verb.START and not ran):
+        return fresh.fresh()
+    return draining.taken_back(fresh) if verb is Verb.RESUME else fresh
+
+
+def _patience(container: Mapping[str, Any]) -> float:
+    """Return the seconds after which a start that is still not healthy counts as failed."""
+    check = container["Config"].get("Healthcheck") or {}
+    rounds = (check.get("Retries") or 3) + 1
+    seconds = (check.get("StartPeriod") or 0) + rounds * ((check.get("Interval") or 0) + (check.get("Timeout") or 0))
+    return min(_LONGEST_START, seconds / _NANO + 10.0)
+
+
+def _missing(address: Address) -> HodeiError:
+    return HodeiError(Kind.NOT_FOUND, "there is no such container", hint="Run converge.", where=str(address))
+
+
+def _foreign(row: Row) -> HodeiError:
+    return HodeiError(
+        Kind.CONFLICT,
+        f"container {row.name} belongs to lineage {row.record.lineage}",
+        hint="Adopt that lineage by fleet_refresh, or remove it.",
+    )

@@ -1,0 +1,183 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting the reaper: its code as one file in a directory of the owner's.
+
+The code cannot run from where it is: the payload that Ansible ships is deleted when the task ends. So the reaper's module and all
+that it imports are packed into a zip application.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import fcntl
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...model.errors import HodeiError, Kind
+from .engine import Engine
+from .mapping import Settings
+from .reaper import LOCK, LOG, TAKEN
+
+_PACKAGE, _CODE = "hodei", "reaper.pyz"
+_START = ("providers", "docker", "reaper")
+_MAIN = f"import sys\nfrom {_PACKAGE}.{'.'.join(_START)} import main\nsys.exit(main(sys.argv[1:]))\n"
+#: What it gets of our environment: how ssh finds its agent and Python its packages.
+_PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONPATH", "VIRTUAL_ENV")
+_TIMEOUT, _POLL = 30.0, 0.02
+
+
+def place(config: Mapping[str, Any], settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return the directory of a reaper."""
+    base = config.get("directory") or environ.get("HODEI_STATE_DIR")
+    if not base:
+        base = environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+        base = os.path.join(base, "hodei")
+    return os.path.join(os.path.abspath(os.path.expanduser(str(base))), settings.owner, "docker", settings.provider)
+
+
+class Reaper:
+    """The reaper of one provider of one owner, as who wants it to run sees it."""
+
+    def __init__(self, directory: str, engine: Engine, settings: Settings) -> None:
+        self._directory = directory
+        tls = engine.endpoint.tls
+        self._options = {
+            "directory": directory,
+            "provider": settings.provider,
+            "owner": settings.owner,
+            "config": {
+                "url": engine.endpoint.url,
+                "timeout": engine.timeout,
+                **({"tls": tls._asdict()} if tls is not None else {}),
+                "reaper": False,
+            },
+        }
+
+    def runs(self) -> bool:
+        """Tell whether one runs."""
+        try:
+            lock = os.open(os.path.join(self._directory, LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(lock)
+
+    def leave(self) -> None:
+        """Stop the one that runs, and delete what it has. Raises HodeiError."""
+        path = os.path.join(self._directory, LOCK)
+        until = time.monotonic() + _TIMEOUT
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
+            while self.runs():
+                if time.monotonic() > until:
+                    raise HodeiError(Kind.TIMEOUT, "the reaper does not leave", hint=f"Its pid stands in {path}.")
+                with open(path, encoding="ascii") as file:
+                    os.kill(int(file.read()), signal.SIGTERM)
+                time.sleep(_POLL)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def ensure(self) -> None:
+        """Have one run. Raises HodeiError."""
+        if self.runs():
+            return
+        try:
+            os.makedirs(self._directory, mode=0o700, exist_ok=True)
+            path = os.path.join(self._directory, _CODE)
+            with open(f"{path}.{os.getpid()}", "wb") as file:
+                file.write(packed())
+            os.rename(file.name, path)
+            log = os.open(
+                os.path.join(self._directory, LOG), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            raise HodeiError(
+                Kind.CONFIGURATION,
+                f"cannot write to {self._directory}: {error.strerror}",
+                hint="The reaper needs a place: set `directory` in the provider, or `reaper: false`.",
+            ) from error
+        with open(log, "ab") as file:
+            code = self._start(path, file)
+        if code not in (0, TAKEN):
+            raise HodeiError(
+                Kind.INTERNAL, f"the reaper does not start (exit code {code})", hint=f"See {self._directory}/{LOG}."
+            )
+
+    def _start(self, path: str, log: Any) -> int:
+        options = json.dumps(self._options)
+        try:
+            return subprocess.run(
+                [sys.executable, "-B", path, options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+                start_new_session=True,
+                timeout=_TIMEOUT,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return 124
+
+
+def packed() -> bytes:
+    """Return a zip application of the reaper."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__main__.py", _MAIN)
+        folders: set[tuple[str, ...]] = {_START[:depth] for depth in range(len(_START))}
+        for names, source in sources().items():
+            folders.update(names[:depth] for depth in range(len(names)))
+            archive.writestr("/".join((_PACKAGE, *names)) + ".py", source)
+        for names in folders:
+            archive.writestr("/".join((_PACKAGE, *names, "__init__.py")), b"")
+    return buffer.getvalue()
+
+
+def sources() -> Mapping[tuple[str, ...], bytes]:
+    """Read the reaper's module and all of ours that it imports, wherever an import stands: from a directory, or Ansible's zip."""
+    loader = globals()["__loader__"]
+    top = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+
+    def read(names: tuple[str, ...]) -> bytes | None:
+        try:
+            found: bytes = loader.get_data(os.path.join(top, *names) + ".py")
+        except OSError:
+            return None
+        return found
+
+    found: dict[tuple[str, ...], bytes] = {}
+    wanted: set[tuple[str, ...]] = {_START}
+    while wanted:
+        names = wanted.pop()
+        source = read(names) if names not in found else None
+        if source is not None:
+            found[names] = source
+            wanted.update(imported(source, names))
+    return found
+
+
+def imported(source: bytes, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Name what a module may import of ours: of ``from .a import b`` both a and a.b."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = (*names[: -node.level], *(node.module.split(".") if node.module else ()))
+            yield base
+            for alias in node.names:
+                yield (*base, alias.name)

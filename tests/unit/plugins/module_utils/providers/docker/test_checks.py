@@ -1,0 +1,125 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What no container of an Engine can have is told before anything is made: where, what, and the cure."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
+from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Instance
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.checks import Checks
+
+INFO = {
+    "Name": socket.gethostname(),
+    "DockerRootDir": "/",
+    "NCPU": 2,
+    "Driver": "overlay2",
+    "DriverStatus": [["Backing Filesystem", "extfs"]],
+    "SecurityOptions": ["name=seccomp,profile=default"],
+}
+
+
+def told(spec: dict[str, Any], degrade: tuple[str, ...] = (), **info: Any) -> dict[str, str]:
+    """Return field -> message of all problems at once; each has a cure and its place."""
+    spec = {"image": "app", **spec}
+    instance = Instance(Address("worker", "web"), "engine", spec, spec, "d", degrade=degrade, source="hodei_workers[0]")
+    problems = Checks(lambda: {**INFO, **info}, {"rooted": {"Config": {"User": "0:7"}}, "bare": {}}.get).problems(
+        instance
+    )
+    assert all(one.hint and one.source == "hodei_workers[0]" for one in problems)
+    return {one.path.removeprefix("worker.web."): one.message for one in problems}
+
+
+def volume(**more: Any) -> dict[str, Any]:
+    return {"volumes": [{"name": "v", "path": "/v", **more}]}
+
+
+def file(path: str, **more: Any) -> dict[str, Any]:
+    return {"files": [{"path": path, "content": "x"}], **more}
+
+
+CLOSED = {"read_only_root": True}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "what"),
+    [
+        ({"image": ""}, "image", "needs an image"),
+        ({"user": "0:5", "security": {"non_root": True}}, "security.non_root", "as root"),
+        ({"image": "rooted", "security": {"non_root": True}}, "security.non_root", "as root"),
+        ({"image": "bare", "security": {"non_root": True}}, "security.non_root", "as root"),
+        ({"user": "root", "security": {"non_root": True}}, "security.non_root", "as root"),
+        (volume(type="host", source="/nowhere/at/all"), "volumes.v", "no directory /nowhere/at/all"),
+        (volume(size=5), "volumes.v", "tmpfs only"),
+        (volume(path="/"), "volumes.v", "cannot take this place"),
+        (volume(path="a/../.."), "volumes.v", "cannot take this place"),
+        ({"user": "app", **volume(type="tmpfs", mode="0700")}, "volumes.v", "which number the user app has"),
+        (file("/v/a", **volume(type="tmpfs")), "files./v/a", "made anew at each start"),
+        (file("/v/a", **volume(type="named")), "files./v/a", "not this worker's alone"),
+        (volume(read_only=True), "volumes.v", "nobody may write"),
+        (file("a", security=CLOSED, **volume()), "files.a", "the root file system is read-only"),
+        ({"resources": {"memory": 5 << 20}}, "resources.memory", "below 6Mi"),
+        ({"resources": {"cpu": 5}}, "resources.cpu", "below 10m"),
+        ({"resources": {"cpu": 2500}}, "resources.cpu", "has 2 cores only"),
+        ({"resources": {"storage": 1 << 30}}, "resources.storage", "overlay2 on extfs, has no limits"),
+        ({"resources": {"ulimits": {"files": {}}}}, "resources.ulimits.files", "no such limit"),
+        ({"security": {"add_capabilities": ["NET_ADM"]}}, "security.add_capabilities", "named NET_ADM"),
+        ({"security": {"apparmor": "x"}}, "security.apparmor", "without AppArmor"),
+        ({"security": {"selinux": {"type": "x"}}}, "security.selinux", "without SELinux"),
+        ({"security": {"seccomp": "/nowhere.json"}}, "security.seccomp", "/nowhere.json cannot be read"),
+    ],
+)
+def test_what_cannot_be(spec: dict[str, Any], field: str, what: str) -> None:
+    """One problem each."""
+    found = told(spec)
+    assert list(found) == [field]
+    assert what in found[field]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"user": "app", "security": {"non_root": True}, **volume(type="tmpfs", mode="1777", size=5)},
+        {"image": "elsewhere", "security": {"non_root": True}},
+        {"image": "rooted", "user": "app", "security": {"non_root": True}},
+        {"user": "1000", **volume(type="tmpfs", mode="0700")},
+        volume(type="host", source="/"),
+        file("/v/a", security=CLOSED, **volume()),
+        file("conf/a", security=CLOSED, volumes=[{"name": "conf", "path": "conf"}]),
+        {"resources": {"memory": 6 << 20, "cpu": 2000, "ulimits": {"nofile": {}}}},
+        {"security": {"seccomp": "unconfined", "drop_capabilities": ["ALL"], "add_capabilities": ["NET_BIND_SERVICE"]}},
+    ],
+)
+def test_what_can_be(spec: dict[str, Any]) -> None:
+    """It is not refused."""
+    assert told(spec) == {}
+
+
+def test_all_at_once_but_what_it_may_run_without() -> None:
+    """Every problem in one pass."""
+    spec = {"image": "", "resources": {"memory": 1 << 20, "storage": 1}, "security": {"apparmor": "x"}}
+    assert set(told(spec)) == {"image", "resources.memory", "resources.storage", "security.apparmor"}
+    assert set(told(spec, degrade=("resources", "security.apparmor"))) == {"image"}
+
+
+def test_another_machine_tells_itself_what_it_lacks() -> None:
+    """Of its directories we know nothing; what it has, it tells."""
+    assert told(volume(type="host", source="/nowhere/at/all"), Name="elsewhere") == {}
+    on_xfs = [["Backing Filesystem", "xfs"]]
+    assert told({"resources": {"storage": 1}}, DriverStatus=on_xfs) == {}
+    modules = ["name=apparmor", "name=selinux"]
+    assert told({"security": {"apparmor": "x", "selinux": {"type": "y"}}}, SecurityOptions=modules) == {}
+
+
+def test_a_seccomp_profile_is_json(tmp_path: Path) -> None:
+    """As the Engine would say, only earlier."""
+    profile = tmp_path / "profile.json"
+    for text, found in (('{"defaultAction": "SCMP_ACT_ALLOW"}', []), ("{", ["security.seccomp"])):
+        profile.write_text(text)
+        assert list(told({"security": {"seccomp": str(profile)}})) == found
