@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ansible_run import HERE, Bed
 
-from ansible_collections.hodei.workers.tests.testbed import resources  # noqa: F401
+from ansible_collections.hodei.workers.tests.testbed import resources  # noqa: F401  pylint: disable=unused-import
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.network import Network
 
