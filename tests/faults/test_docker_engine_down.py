@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Report
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
-from ansible_collections.hodei.workers.tests.support.cutting import cutting
+from ansible_collections.hodei.workers.tests.support.cutting import Cutting, standing
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     DockerFleet,
     clear,
@@ -142,7 +142,8 @@ def test_hung_up(place: Path, engine: OwnEngine, after: bool) -> None:
     two = containers("[{name: a, restart: {max_retries: 2}}, {name: b, labels: {v: two}}]", engine.image)
     for number in range(1, 100):
         wanted = (one, two)[number % 2]
-        with cutting(engine.url, place, number if SOAK else number * 3, after=after) as (cut, url):
+        cut = Cutting(engine.url, number if SOAK else number * 3, after=after)
+        with standing(cut, place) as url:
             fleet = DockerFleet(place, url)
             fleet.converge(wanted)
             fleet.close()

@@ -1,27 +1,30 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A socket in front of an Engine that hangs up on one call, before the Engine hears of it or after it has done it."""
+"""What may stand in front of an Engine: something that hangs up in the middle of a call, something that refuses calls."""
 
 from __future__ import annotations
 
 import select
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _CHANGING = (b"POST ", b"DELETE ")
+_ASKING = (*_CHANGING, b"GET ", b"HEAD ", b"PUT ")
+_END = b"\r\n\r\n"
+_LENGTH = b"content-length:"
 
 
-class Cutting:
-    """Hangs up on the ``number``-th call (counted from 1) that changes something; ``calls`` counts them."""
+class Between(ABC):
+    """Carries connections to an Engine's socket, each in a thread; ``calls`` counts what it is for."""
 
-    def __init__(self, upstream: str, number: int, *, after: bool) -> None:
-        self._upstream = upstream
-        self._number = number
-        self._after = after
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream.removeprefix("unix://")
         self._lock = threading.Lock()
         self.calls = 0
 
@@ -37,19 +40,37 @@ class Cutting:
     def _carry(self, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as engine:
             engine.connect(self._upstream)
-            doomed = False
             while True:
                 readable, _unused, _unused_too = select.select([client, engine], [], [])
                 for one in readable:
                     try:
                         data = one.recv(1 << 16)
+                        if not data or not self._pass(data, client, engine, asks=one is client):
+                            return
                     except ConnectionError:
                         return
-                    if one is client and data.startswith(_CHANGING):
-                        doomed = self._is_it()
-                    if not data or (doomed and (one is engine or not self._after)):
-                        return
-                    (engine if one is client else client).sendall(data)
+
+    @abstractmethod
+    def _pass(self, data: bytes, client: socket.socket, engine: socket.socket, *, asks: bool) -> bool:
+        """Send on what came from the client (``asks``) or from the Engine; false ends the connection."""
+
+
+class Cutting(Between):
+    """Hangs up on the ``number``-th call (counted from 1) that changes something, before the Engine hears of it or after it did it."""
+
+    def __init__(self, upstream: str, number: int, *, after: bool) -> None:
+        super().__init__(upstream)
+        self._number = number
+        self._after = after
+        self._doomed = threading.local()
+
+    def _pass(self, data: bytes, client: socket.socket, engine: socket.socket, *, asks: bool) -> bool:
+        if asks and data.startswith(_CHANGING):
+            self._doomed.now = self._is_it()
+        if getattr(self._doomed, "now", False) and not (asks and self._after):
+            return False
+        (engine if asks else client).sendall(data)
+        return True
 
     def _is_it(self) -> bool:
         with self._lock:
@@ -57,18 +78,56 @@ class Cutting:
             return self.calls == self._number
 
 
+class Storm(Between):
+    """Answers calls by itself, with the status that ``weather`` names; lets those pass for which it says 0. ``asked`` has the
+    moment of each call, on the monotonic clock.
+    """
+
+    def __init__(self, upstream: str, weather: Callable[[], int], retry_after: int = 0) -> None:
+        super().__init__(upstream)
+        self.weather = weather
+        self._retry_after = retry_after
+        self.asked: list[float] = []
+
+    def _pass(self, data: bytes, client: socket.socket, engine: socket.socket, *, asks: bool) -> bool:
+        if asks and data.startswith(_ASKING):
+            with self._lock:
+                self.calls += 1
+                self.asked.append(time.monotonic())
+                status = self.weather()
+            if status:
+                _read_body(data, client)
+                client.sendall(self._refusal(status))
+                return True
+        (engine if asks else client).sendall(data)
+        return True
+
+    def _refusal(self, status: int) -> bytes:
+        wait = f"Retry-After: {self._retry_after}\r\n" if self._retry_after else ""
+        return f"HTTP/1.1 {status} Storm\r\n{wait}Content-Length: 6\r\n\r\nstormy".encode()
+
+
+def _read_body(data: bytes, client: socket.socket) -> None:
+    """Read a request to its end, so that the next one begins where it should."""
+    while _END not in data:
+        data += client.recv(1 << 16)
+    head, _unused, body = data.partition(_END)
+    lengths = [int(line[len(_LENGTH) :]) for line in head.lower().split(b"\r\n") if line.startswith(_LENGTH)]
+    missing = (lengths[0] if lengths else 0) - len(body)
+    while missing > 0:
+        missing -= len(client.recv(missing))
+
+
 @contextmanager
-def cutting(url: str, place: Path, number: int, *, after: bool) -> Iterator[tuple[Cutting, str]]:
-    """Yield what hangs up, and its own address."""
-    path = place / f"cut-{number}-{after}.sock"
-    made = Cutting(url.removeprefix("unix://"), number, after=after)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
+def standing(between: Between, place: Path | None = None) -> Iterator[str]:
+    """Yield the address at which something stands: a socket in a directory, or a port of the loopback."""
+    with socket.socket(socket.AF_UNIX if place else socket.AF_INET) as server:
+        server.bind(str(place / f"{id(between)}.sock") if place else ("127.0.0.1", 0))
         server.listen(64)
-        thread = threading.Thread(target=made.serve, args=(server,), daemon=True)
+        thread = threading.Thread(target=between.serve, args=(server,), daemon=True)
         thread.start()
         try:
-            yield made, f"unix://{path}"
+            yield f"unix://{server.getsockname()}" if place else "tcp://{}:{}".format(*server.getsockname())
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join(5)

@@ -19,6 +19,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.parse import R
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.fields import DOCKER_CONFIG
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.provider import DockerProvider
+from ansible_collections.hodei.workers.plugins.module_utils.resilience.guard import Policy, Resilient
 from ansible_collections.hodei.workers.tests.support.fleets import KEY, LINEAGE, OWNER, Fleet
 
 SLEEP = ["/bin/sleep", "600"]
@@ -33,13 +34,15 @@ def containers(workers: str, image: str, moved: Any = ()) -> Document:
 
 
 class DockerFleet(Fleet):
-    """``place`` has the state; a fresh one on the same place is what another process opens."""
+    """``place`` has the state; a fresh one on the same place is what another process opens. With a ``policy`` the Engine is called
+    as one of another machine.
+    """
 
-    def __init__(self, place: Path, url: str, timeout: float = 30.0) -> None:
+    def __init__(self, place: Path, url: str, timeout: float = 30.0, policy: Policy | None = None) -> None:
         super().__init__(place)
         config = {"url": url, "pull": "never", "settle": 0.02, "timeout": timeout}
         self.provider = DockerProvider("local", config, OWNER)
-        self.providers = {"local": self.provider}  # type: ignore[dict-item]
+        self.providers = {"local": Resilient(self.provider, policy) if policy else self.provider}  # type: ignore[dict-item]
 
     @property
     def tools(self) -> Tools:

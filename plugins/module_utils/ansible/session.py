@@ -253,7 +253,7 @@ def make_provider(
     return guarded(
         inner,
         config,
-        local=kind.local,
+        local=kind.local(inner) if callable(kind.local) else kind.local,
         default_timeout=settings["default_timeout"].value,
         default_rates=settings["rate_limits"].value,
         name=name,

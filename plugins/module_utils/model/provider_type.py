@@ -20,13 +20,13 @@ class ProviderType(NamedTuple):
     """A type: its static column, the schema of its own configuration keys, its constructor.
 
     ``make(name, config, owner, home)`` gives a provider; ``home`` is a directory for what it keeps on this
-    machine. ``local`` providers live on the same machine: they have no default rate limit, no retry and no
-    breaker. ``signs`` are sets of configuration keys of which one whole set tells a plug-in's type (those of built-in types
-    are in detect.py, where they are seen without loading the type).
+    machine. ``local`` providers live on the same machine, or some of them do, as a function tells: they have no default
+    rate limit, no retry and no breaker. ``signs`` are sets of configuration keys of which one whole set tells a plug-in's type
+    (those of built-in types are in detect.py, where they are seen without loading the type).
     """
 
     column: Column
     config_schema: dict[str, Any]
     make: Make
-    local: bool = False
+    local: bool | Callable[[Provider], bool] = False
     signs: tuple[frozenset[str], ...] = ()

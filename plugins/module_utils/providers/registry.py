@@ -36,7 +36,12 @@ def _docker() -> ProviderType:
 
         return DockerProvider(name, {"directory": str(home), **config}, owner)
 
-    return ProviderType(COLUMN, DOCKER_CONFIG, make, local=True)
+    def is_here(provider: Provider) -> bool:
+        from .docker.provider import DockerProvider
+
+        return isinstance(provider, DockerProvider) and provider.engine.endpoint.local
+
+    return ProviderType(COLUMN, DOCKER_CONFIG, make, local=is_here)
 
 
 BUILT_IN: dict[str, Callable[[], ProviderType]] = {"docker": _docker, "process": _process}

@@ -390,7 +390,9 @@ class Containers:
         env = container["Config"].get("Env") or ()
         if state in (WorkerState.DEGRADED, WorkerState.STARTING):
             text = without_values(reason or "it is still starting", env)
-            return HodeiError(Kind.TIMEOUT, f"it did not get well: {text}", hint="See its log.", where=where)
+            return HodeiError(
+                Kind.TIMEOUT, f"it did not get well: {text}", hint="See its log.", where=where, retryable=False
+            )
         if container["State"].get("Error"):
             return engine_error(500, without_values(reason, env), where)
         words = self._last_words(row)

@@ -203,7 +203,7 @@ class Engine:
                     raise self._unreachable(cause) from error
         self._idle.append(connection)
         if answer.status >= 400:
-            raise sdk.engine_error(answer.status, _message(data))
+            raise _refused(answer, data)
         return answer, data
 
     def _begin(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Stream:
@@ -218,7 +218,7 @@ class Engine:
             connection.close()
             raise self._unreachable(cause) from error
         connection.close()
-        raise sdk.engine_error(answer.status, _message(data))
+        raise _refused(answer, data)
 
     def _unreachable(self, error: Exception) -> HodeiError:
         """Say why, and what helps against that."""
@@ -231,9 +231,7 @@ class Engine:
                 hint="Join the group docker and log in anew, use a rootless Engine, or run the task with become.",
             )
         if isinstance(error, TimeoutError):
-            return HodeiError(
-                Kind.TIMEOUT, f"{place} did not answer in {self.timeout:g} s", hint="Is it overloaded or paused?"
-            )
+            return sdk.SilenceError(f"{place} did not answer in {self.timeout:g} s")
         if isinstance(error, ssl.SSLError):
             return HodeiError(
                 Kind.AUTHENTICATION, f"{place} and we do not trust each other: {error}", hint="See `tls`."
@@ -269,6 +267,10 @@ def _numbers(version: str) -> tuple[int, int]:
 
 def _text(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
+
+
+def _refused(answer: http.client.HTTPResponse, body: bytes) -> HodeiError:
+    return sdk.engine_error(answer.status, _message(body), retry_after=answer.headers.get("Retry-After"))
 
 
 def _message(body: bytes) -> str:

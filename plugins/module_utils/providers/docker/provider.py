@@ -41,6 +41,7 @@ from .images import Images
 from .mapping import Settings
 from .networks import Networks
 from .records import heals
+from .sdk import SilenceError
 from .survey import Row, Survey
 from .sweeping import sweep
 
@@ -272,15 +273,22 @@ class DockerProvider:
     def _each(
         self, items: Sequence[Item], do: Callable[[Item, Known], Outcome], at_once: int = _AT_ONCE
     ) -> Iterator[Outcome]:
-        """Do something to each, several at a time; a failure is the outcome of that one."""
+        """Do something to each, several at a time; a failure is the outcome of that one. When the Engine has fallen silent,
+        nothing more is begun: each would wait as long.
+        """
         from concurrent.futures import as_completed
 
         known = self._survey.index()
+        silent: list[SilenceError] = []
 
         def one(item: Item) -> Outcome:
             try:
+                if silent:
+                    raise SilenceError(silent[0].message, "It was not begun: the Engine had fallen silent.")
                 return do(item, known)
             except HodeiError as error:
+                if isinstance(error, SilenceError):
+                    silent.append(error)
                 problem = HodeiError(error.kind, error.message, hint=error.hint, where=error.where or str(item.address))
                 return Outcome(item.address, item.generation, error=problem)
 

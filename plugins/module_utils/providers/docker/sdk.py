@@ -23,7 +23,12 @@ _STATUS_KINDS = {
     403: Kind.AUTHORIZATION,
     404: Kind.NOT_FOUND,
     409: Kind.CONFLICT,
+    429: Kind.RESOURCE_EXHAUSTED,
+    502: Kind.NETWORK,
+    503: Kind.NETWORK,
+    504: Kind.NETWORK,
 }
+_TOO_MANY = 429
 #: What the Engine says when ..., as it says it in any version since 20.10 (moby: daemon/start.go, libnetwork/portallocator).
 _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (
@@ -53,6 +58,13 @@ _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
         "Make room on the Engine's disk: `docker system df`.",
     ),
 )
+
+
+class SilenceError(HodeiError):
+    """An Engine that has not answered in the time that it has; whoever asks next waits as long."""
+
+    def __init__(self, message: str, hint: str = "Is it overloaded or paused?", where: str = "") -> None:
+        super().__init__(Kind.TIMEOUT, message, hint=hint, where=where)
 
 
 def import_sdk() -> Any:
@@ -133,17 +145,25 @@ def told(where: str = "") -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        raise engine_error(error.response.status_code, error.explanation or str(error), where) from error
+        answer = error.response
+        text = error.explanation or str(error)
+        raise engine_error(answer.status_code, text, where, answer.headers.get("Retry-After")) from error
     except requests.exceptions.Timeout as error:
-        raise HodeiError(Kind.TIMEOUT, "the Docker Engine did not answer in time", where=where) from error
+        raise SilenceError("the Docker Engine did not answer in time", where=where) from error
     except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as error:
         raise HodeiError(Kind.NETWORK, f"the Docker Engine cannot be reached: {error}", where=where) from error
 
 
-def engine_error(status: int, message: str, where: str = "") -> HodeiError:
-    """Say in a person's words what the Engine refused."""
+def engine_error(status: int, message: str, where: str = "", retry_after: str | None = None) -> HodeiError:
+    """Say in a person's words what the Engine refused, or what stands in front of it; ``retry_after`` is the header of that name."""
     text = message.strip().removeprefix("failed to create shim task: ").removeprefix("Error response from daemon: ")
     for pattern, kind, hint in _CAUSES:
         if pattern.search(text):
-            return HodeiError(kind, text, hint=hint, where=where)
-    return HodeiError(_STATUS_KINDS.get(status, Kind.PROVIDER_SPECIFIC), text, where=where)
+            return HodeiError(kind, text, hint=hint, where=where, retryable=False)
+    kind = _STATUS_KINDS.get(status, Kind.PROVIDER_SPECIFIC)
+    if kind not in (Kind.RESOURCE_EXHAUSTED, Kind.NETWORK):
+        return HodeiError(kind, text, where=where)
+    seconds = float(retry_after) if (retry_after or "").isdecimal() else None
+    text = f"the Docker Engine, or what stands in front of it, answers {status}: {text}"
+    hint = "Run again in a while." if seconds is None else f"It asks to wait {seconds:g} s."
+    return HodeiError(kind, text, hint=hint, where=where, retry_after=seconds, untouched=status == _TOO_MANY)
