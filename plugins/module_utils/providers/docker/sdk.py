@@ -163,7 +163,7 @@ def engine_error(status: int, message: str, where: str = "", retry_after: str | 
     kind = _STATUS_KINDS.get(status, Kind.PROVIDER_SPECIFIC)
     if kind not in (Kind.RESOURCE_EXHAUSTED, Kind.NETWORK):
         return HodeiError(kind, text, where=where)
-    seconds = float(retry_after) if (retry_after or "").isdecimal() else None
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     text = f"the Docker Engine, or what stands in front of it, answers {status}: {text}"
     hint = "Run again in a while." if seconds is None else f"It asks to wait {seconds:g} s."
     return HodeiError(kind, text, hint=hint, where=where, retry_after=seconds, untouched=status == _TOO_MANY)
