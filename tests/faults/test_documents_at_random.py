@@ -52,6 +52,7 @@ UNSEEN = {"count", "depends_on", "provider", "degrade", "instances", "state", "e
 #: What a field needs beside itself to be worth anything.
 COMPANIONS: dict[str, dict[str, Any]] = {
     "volumes[].source": {"type": "host", "name": "data", "path": "data"},
+    "volumes[].relabel": {"type": "host", "name": "data", "path": "data", "source": "/srv/data"},
     "network.allow": {"isolation": "strict"},
     "reload": {"files": [{"path": "app.conf", "content": "x"}]},
     "lifecycle.drain.interval": {"busy": {"command": ["busy"]}},

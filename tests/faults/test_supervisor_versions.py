@@ -19,7 +19,7 @@ def build(rig: ProcessRig, version: str, remark: str) -> Fleet:
     fleet = Fleet(rig)
     provider = ProcessProvider("local", {"directory": str(rig.place), "settle": 0.1}, OWNER)
     sources = dict(launch.payload().sources)
-    sources["wire.py"] += f"\nREMARK = {remark!r}\n".encode()
+    sources["process/supervisor/wire.py"] += f"\nREMARK = {remark!r}\n".encode()
     digest = f"digest-{remark}"
     provider.__dict__["_payload"] = launch.Payload(sources, digest)
     provider._client._ours = lambda: Version(version, digest)

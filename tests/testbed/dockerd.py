@@ -29,6 +29,7 @@ from ansible_collections.hodei.workers.tests.testbed.certificates import Authori
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 _PREFIX = "hodei-dockerd-"
+_SHELL = "/bin/sh"
 _CGROUPS = Path("/sys/fs/cgroup")
 #: The API of Engine 20.10, so that any Engine will do.
 _API = "1.41"
@@ -73,10 +74,13 @@ class OwnEngine(DockerEngine):
     @property
     def pid(self) -> int:
         """The Engine's pid; 0 when it does not run."""
+        return self._find(self._server)
+
+    def _find(self, *programs: str) -> int:
         if self._first is None:
             return 0
-        server = os.path.realpath(self._server)
-        return next((pid for pid in _children(_children(self._first.pid)[0]) if _program(pid) == server), 0)
+        paths = {os.path.realpath(one) for one in programs}
+        return next((pid for pid in _children(_children(self._first.pid)[0]) if _program(pid) in paths), 0)
 
     def start(self) -> None:
         """Start it, again if need be. Raises Unavailable with its last words."""
@@ -94,10 +98,11 @@ class OwnEngine(DockerEngine):
         ]
         (self._place / "pid").unlink(missing_ok=True)  # of one that was killed
         # Left to the first process, so that nobody between reacts to its signals.
-        command = ["sh", "-c", 'exec "$@" &', "sh", self._server, *options]
+        command = [_SHELL, "-c", 'exec "$@" &', "sh", self._server, *options]
         with open(self._place / "log", "ab") as log:
             subprocess.run([*self._inside(), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
-        wait_for(lambda: self.answers() or not self.pid, "the Docker Engine to answer")
+        # It is a shell for a moment, before it is what that becomes.
+        wait_for(lambda: self.answers() or not self._find(_SHELL, self._server), "the Docker Engine to answer")
         if not self.pid:
             last = (self._place / "log").read_text().strip().splitlines()[-1]
             raise Unavailable(f"the Docker Engine does not start: {last}", possible=True)

@@ -500,6 +500,10 @@ class Inheriting(Protocol):
         """Drop what still leads here from former names; False while an object needs it."""
 
 
+#: All that a provider may have beyond its port.
+ABILITIES = (Adopting, Examinable, Imaging, Inheriting, Leaving, Preparing)
+
+
 class StateStore(Protocol):
     """Remembers what we did. Every write is compare-and-set on lineage and fence of a live lease."""
 

@@ -19,7 +19,7 @@ from ..model.carry import Carry
 from ..model.check import compile_check
 from ..model.detect import SIGNS
 from ..model.errors import HodeiError, Kind
-from ..model.ports import ADDED, PORT_VERSION, Adopting, Examinable, Inheriting, Leaving, Provider
+from ..model.ports import ABILITIES, ADDED, PORT_VERSION, Provider
 from ..model.provider_type import Config, ProviderType
 from ..model.schema_document import PROVIDER_COMMON, provider_schema
 from ..model.version import Version, read_version, serves
@@ -162,12 +162,7 @@ def _since(call: str) -> Version:
 
 
 #: The calls of what a provider may have beyond its port.
-_BEYOND_PORT = frozenset(
-    call
-    for ability in (Adopting, Examinable, Inheriting, Leaving)
-    for call in vars(ability)
-    if not call.startswith("_")
-)
+_BEYOND_PORT = frozenset(call for ability in ABILITIES for call in vars(ability) if not call.startswith("_"))
 
 
 class _Plugged:

@@ -62,7 +62,7 @@ class Networks:
         """Say why rules set here would not meet the Engine's packets."""
         try:
             default = self._engine.get("/networks/bridge")
-            address = (default["IPAM"]["Config"] or [{}])[0].get("Gateway")
+            address = _gateway((default["IPAM"]["Config"] or [{}])[0])
         except HodeiError as error:
             if error.kind is not Kind.NOT_FOUND:
                 raise
@@ -229,6 +229,17 @@ def create_body(network: Network, owner: str) -> dict[str, Any]:
         "Options": options,
     }
     return {**body, "IPAM": {"Config": [{"Subnet": network.subnet}]}} if network.subnet else body
+
+
+def _gateway(config: Mapping[str, str]) -> str | None:
+    """Return the address of a network's bridge. An Engine that has just made its own does not tell it before its next start: it
+    is the first of the subnet then.
+    """
+    from ipaddress import ip_network
+
+    if "Gateway" in config or "Subnet" not in config:
+        return config.get("Gateway")
+    return str(next(ip_network(config["Subnet"]).hosts()))
 
 
 def _is_ours(address: str) -> bool:

@@ -15,15 +15,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.watching import follow
+from ansible_collections.hodei.workers.plugins.module_utils.model import ports
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_providers
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
-from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
-    PORT_VERSION,
-    Adopting,
-    Examinable,
-    Inheriting,
-    Leaving,
-)
+from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ABILITIES, PORT_VERSION, Examinable
 from ansible_collections.hodei.workers.plugins.module_utils.providers import plugins
 from ansible_collections.hodei.workers.plugins.module_utils.providers.registry import (
     BUILT_IN,
@@ -197,8 +192,14 @@ def test_what_a_plug_in_has_beyond_the_port_is_seen_and_nothing_else(site_packag
     assert isinstance(made, Examinable)
     assert inspect.getattr_static(made, "examine")
     assert made.examine() == ()
-    for ability in (Adopting, Inheriting, Leaving):
-        assert not isinstance(made, ability)
+    for ability in ABILITIES:
+        assert isinstance(made, ability) is (ability is Examinable)
+
+
+def test_all_that_a_provider_may_have_beyond_the_port_is_known_as_such() -> None:
+    """Else a plug-in without it would be asked for it."""
+    checked = {one for one in vars(ports).values() if getattr(one, "_is_runtime_protocol", False)}
+    assert checked - {ports.Provider} == set(ABILITIES)
 
 
 def test_a_plug_in_from_before_watches_is_taken_and_followed_by_lists(site_packages: Install) -> None:
@@ -218,6 +219,7 @@ def test_built_in_types_never_look_at_packages() -> None:
     code = """
 import sys
 from ansible_collections.hodei.workers.plugins.module_utils.engine.watching import follow
+from ansible_collections.hodei.workers.plugins.module_utils.model import ports
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_providers
 from ansible_collections.hodei.workers.plugins.module_utils.providers.registry import ConfigSchemas
 assert read_providers({"x": {"type": "process"}, "y": None, "z": {"directory": "/x"}}, ConfigSchemas())[1] == []
