@@ -70,7 +70,9 @@ pulled:
   type: list
   elements: str
 removed:
-  description: Images that were removed, or would be, in the same form as C(images). Layers that others share stay, so less may be freed.
+  description:
+    - Images that were removed, or would be, in the same form as C(images). Layers that others share stay, so less may be freed.
+    - Also told when the task fails on the way.
   returned: when O(state=absent)
   type: list
   elements: dict

@@ -78,6 +78,7 @@ def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema
         digest=_digest(key, raw, moves, entries, instances, providers, provider_schemas),
         sources=tuple(dict.fromkeys(fragment.label for fragment in raw.fragments)),
         names=listed,
+        resting=tuple(entry.worker for entry in entries if entry.worker.get("count") == 0),
         moves=moves,
     )
 

@@ -475,6 +475,29 @@ class Imaging(Protocol):
         """Remove an image. Raises HodeiError(conflict) when something needs it."""
 
 
+@dataclass(frozen=True)
+class Volume:
+    """A named volume that was made for workers; ``since`` is when (Unix seconds), ``used`` that something mounts it, ``wanted``
+    that a worker may.
+    """
+
+    name: str
+    since: float
+    used: bool
+    wanted: bool
+
+
+@runtime_checkable
+class Storing(Protocol):
+    """What a provider may have beyond its port, if it keeps volumes that outlive the objects they were made for."""
+
+    def volumes(self, specs: Sequence[Spec]) -> Sequence[Volume]:
+        """List the named volumes that were made for workers of this owner, and no others; ``specs`` say which are wanted."""
+
+    def remove_volume(self, volume: Volume) -> None:
+        """Remove a volume with all that it holds. Raises HodeiError(conflict) when something mounts it."""
+
+
 @runtime_checkable
 class Leaving(Protocol):
     """What a provider may have beyond its port, if it keeps something on this machine beside its objects."""
@@ -501,7 +524,7 @@ class Inheriting(Protocol):
 
 
 #: All that a provider may have beyond its port.
-ABILITIES = (Adopting, Examinable, Imaging, Inheriting, Leaving, Preparing)
+ABILITIES = (Adopting, Examinable, Imaging, Inheriting, Leaving, Preparing, Storing)
 
 
 class StateStore(Protocol):

@@ -128,7 +128,8 @@ class Document:
     ``providers`` and ``stores`` map a name to its configuration (``type`` resolved); ``sources`` are the labels
     of the fragments that this run saw (``hodei_workers``, ``hodei_workers__linux``, ``ci.yml``): what came from
     any other is Unknown and never pruned; ``digest`` identifies the content (keyed);
-    ``names`` are the workers that it lists, those with ``count: 0`` included; ``moves`` say which got another address.
+    ``names`` are the workers that it lists, those with ``count: 0`` included, and ``resting`` is what those are made of;
+    ``moves`` say which got another address.
     """
 
     owner: str
@@ -139,4 +140,5 @@ class Document:
     digest: str
     sources: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    resting: tuple[Spec, ...] = ()
     moves: tuple[Move, ...] = ()

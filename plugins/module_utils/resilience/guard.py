@@ -36,11 +36,13 @@ from ..model.ports import (
     Outcome,
     Preparing,
     Provider,
+    Storing,
     Target,
     Verb,
+    Volume,
 )
 from ..model.records import Event
-from ..model.worker import Instance
+from ..model.worker import Instance, Spec
 from .breaker import Breaker
 from .deadline import Deadline
 from .rate import RateLimit
@@ -228,6 +230,16 @@ class Resilient:
         """Remove an image."""
         if isinstance(self._provider, Imaging):
             self._provider.remove_image(image)
+
+    def volumes(self, specs: Sequence[Spec]) -> Sequence[Volume]:
+        """List named volumes, where the provider has some."""
+        provider = self._provider
+        return self._once(lambda: provider.volumes(specs)) if isinstance(provider, Storing) else ()
+
+    def remove_volume(self, volume: Volume) -> None:
+        """Remove a volume."""
+        if isinstance(self._provider, Storing):
+            self._provider.remove_volume(volume)
 
     def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command inside a worker."""

@@ -184,8 +184,13 @@ def mount(one: Mapping[str, Any], owner: str, home: str) -> dict[str, Any]:
         return {**made, "Type": "bind", "Source": one["source"]}
     if kind == "named":
         labels = {"VolumeOptions": {"Labels": {NAMED: owner}}}
-        return {**made, "Type": "volume", "Source": one.get("source") or one["name"], **labels}
+        return {**made, "Type": "volume", "Source": engine_name(one), **labels}
     return {**made, "Type": "volume"}  # one without a source is anonymous, and goes with its container
+
+
+def engine_name(one: Mapping[str, Any]) -> str:
+    """Return what the Engine calls a named volume."""
+    return str(one.get("source") or one["name"])
 
 
 def tmpfs(one: Mapping[str, Any], user: str) -> str:

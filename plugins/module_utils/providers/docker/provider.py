@@ -31,6 +31,7 @@ from ...model.ports import (
     Outcome,
     Target,
     Verb,
+    Volume,
 )
 from ...model.records import Event
 from ...model.worker import Instance, Spec
@@ -296,7 +297,7 @@ class DockerProvider:
             for done in as_completed([pool.submit(one, item) for item in items]):
                 yield done.result()
 
-    # ---- images --------------------------------------------------------------------------------------------------
+    # ---- images and volumes --------------------------------------------------------------------------------------
 
     def images(self, instances: Sequence[Instance]) -> Sequence[Image]:
         """List the images of the Engine."""
@@ -309,6 +310,16 @@ class DockerProvider:
         from .pruning import remove
 
         remove(self._engine, image)
+
+    def volumes(self, specs: Sequence[Spec]) -> Sequence[Volume]:
+        """List the named volumes that the Engine made for our workers."""
+        from .storing import volumes_of
+
+        return volumes_of(self._engine, self._settings.owner, specs)
+
+    def remove_volume(self, volume: Volume) -> None:
+        """Remove a volume that nobody uses, with what it holds."""
+        self._engine.remove_volume(volume.name)
 
     # ---- inside a container --------------------------------------------------------------------------------------
 

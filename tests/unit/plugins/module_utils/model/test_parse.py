@@ -65,6 +65,11 @@ def test_a_worker_with_count_is_so_many_instances() -> None:
     assert document(worker(count=0)).instances == ()
 
 
+def test_what_a_worker_without_instances_is_made_of_is_known() -> None:
+    found = document(worker("a", count="0", volumes=[{"name": "data", "path": "/d", "type": "named"}]), worker("b"))
+    assert [one["volumes"] for one in found.resting] == [[{"name": "data", "path": "/d", "type": "named"}]]
+
+
 def test_what_only_the_engine_reads_is_no_part_of_the_spec_and_changes_no_digest() -> None:
     plain = document(worker()).instances[0]
     rich = document(

@@ -19,6 +19,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     LogRequest,
     News,
     Verb,
+    Volume,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.guard import (
     BreakerPolicy,
@@ -223,6 +224,9 @@ class TestBreakerAndRates:
         assert time.now == 1002.0
 
 
+VOLUME = Volume("data", since=0.0, used=False, wanted=False)
+
+
 class Resident(Scripted):
     """A provider that can take over what runs already, and keeps something on this machine."""
 
@@ -233,6 +237,14 @@ class Resident(Scripted):
     def leave(self) -> None:
         """Leave this machine."""
         self._next("leave")
+
+    def volumes(self, specs: Any) -> Any:
+        """List named volumes."""
+        return self._next("volumes") or [VOLUME]
+
+    def remove_volume(self, volume: Any) -> None:
+        """Remove one."""
+        self._next(f"remove {volume.name}")
 
 
 class TestWhatAProviderMayHaveBeyondItsPort:
@@ -266,6 +278,19 @@ class TestWhatAProviderMayHaveBeyondItsPort:
             guard(provider).leave()
         guard(provider).leave()
         assert provider.calls == ["leave", "leave"]
+
+    def test_volumes_are_listed_again_and_removed_once(self) -> None:
+        provider = Resident(TIMEOUT, None, TIMEOUT)
+        assert guard(provider).volumes([]) == [VOLUME]
+        with pytest.raises(HodeiError, match="no reply"):
+            guard(provider).remove_volume(VOLUME)
+        assert provider.calls == ["volumes", "volumes", "remove data"]
+
+    def test_where_there_are_no_volumes_nobody_is_asked(self) -> None:
+        provider = Scripted()
+        assert guard(provider).volumes([]) == ()
+        guard(provider).remove_volume(VOLUME)
+        assert provider.calls == []
 
     def test_leaving_is_nothing_where_nothing_is_kept(self) -> None:
         provider = Scripted()
