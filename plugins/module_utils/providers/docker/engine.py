@@ -14,7 +14,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -59,14 +59,21 @@ class _Connection(http.client.HTTPConnection):
 class Stream:
     """What an Engine goes on sending; after ``upgrade`` also what it takes. ``sock`` is a plain socket."""
 
-    def __init__(self, connection: _Connection, answer: http.client.HTTPResponse) -> None:
-        self._connection, self._answer = connection, answer
+    def __init__(
+        self, connection: _Connection, answer: http.client.HTTPResponse, fault: Callable[[Exception], HodeiError]
+    ) -> None:
+        self._connection, self._answer, self._fault = connection, answer, fault
         self.sock: socket.socket = connection.sock
 
     def read(self, timeout: float) -> bytes:
-        """Return what comes next, empty at the end. Raises TimeoutError, after which there is no more to be had, and OSError."""
+        """Return what comes next, empty at the end. Raises TimeoutError, after which there is no more to be had, and HodeiError."""
         self.sock.settimeout(timeout)
-        return self._answer.read1(_CHUNK)
+        try:
+            return self._answer.read1(_CHUNK)
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            raise self._fault(self._connection.why(error)) from error
 
     def lines(self) -> Iterator[bytes]:
         """Return what comes line by line, however long that takes, until it ends or somebody has ``cut`` it."""
@@ -174,8 +181,9 @@ class Engine:
 
     def close(self) -> None:
         """Close all connections; what is asked afterwards opens new ones."""
-        while self._idle:
-            self._idle.pop().close()
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
         api = self.__dict__.pop("api", None)
         if api is not None:
             api.close()
@@ -190,7 +198,10 @@ class Engine:
 
     def _whole(self, method: str, path: str, body: Any = None) -> tuple[http.client.HTTPResponse, bytes]:
         while True:
-            kept = self._idle.pop() if self._idle else None
+            try:
+                kept = self._idle.pop()
+            except IndexError:
+                kept = None
             connection = kept or _Connection(self.endpoint, self.timeout)
             try:
                 answer = _ask(connection, method, path, body)
@@ -200,7 +211,7 @@ class Engine:
                 cause = connection.why(error)
                 connection.close()
                 if kept is None or isinstance(error, TimeoutError):  # one that was kept may have been closed meanwhile
-                    raise self._unreachable(cause) from error
+                    raise self.unreachable(cause) from error
         self._idle.append(connection)
         if answer.status >= 400:
             raise _refused(answer, data)
@@ -211,16 +222,16 @@ class Engine:
         try:
             answer = _ask(connection, method, path, body, headers)
             if answer.status < 400:
-                return Stream(connection, answer)
+                return Stream(connection, answer, self.unreachable)
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:
             cause = connection.why(error)
             connection.close()
-            raise self._unreachable(cause) from error
+            raise self.unreachable(cause) from error
         connection.close()
         raise _refused(answer, data)
 
-    def _unreachable(self, error: Exception) -> HodeiError:
+    def unreachable(self, error: Exception) -> HodeiError:
         """Say why, and what helps against that."""
         url, origin = self.endpoint.url, self.endpoint.origin
         place = f"the Docker Engine at {url} (from {origin})"

@@ -87,7 +87,10 @@ class Images:
         return found
 
     def _once(self, key: Hashable, call: Callable[[], Any]) -> Any:
-        """Do something for whoever asks first; the others wait and get the same answer, or the same error."""
+        """Do something for whoever asks first; the others wait and get the same answer, or the same error.
+
+        Who asks after an error that may pass has it tried again.
+        """
         with self._lock:
             first = key not in self._done
             done = self._done.setdefault(key, Future())
@@ -95,6 +98,9 @@ class Images:
             try:
                 done.set_result(call())
             except BaseException as error:  # noqa: BLE001 - whoever waits has to hear of it, whatever it is
+                if isinstance(error, HodeiError) and error.retryable:
+                    with self._lock:
+                        del self._done[key]
                 done.set_exception(error)
         return done.result()
 
@@ -122,8 +128,6 @@ class Images:
         name, tag = _named(image)
         api, timeout = self._engine.api, self._engine.timeout
         headers = self._registries.headers(image)
-        from urllib3.exceptions import ReadTimeoutError
-
         said = ""
         try:
             with told():
@@ -142,8 +146,6 @@ class Images:
                         answer.close()  # the Engine gives up as soon as nobody listens
                         said = "given up"
                         break
-        except ReadTimeoutError:
-            raise silence(image, timeout) from None
         except HodeiError as error:
             if error.kind is Kind.NETWORK:
                 raise
@@ -216,8 +218,12 @@ class Images:
 
 
 def in_parallel(call: Callable[..., None], items: Iterable[tuple[Any, ...]]) -> None:
-    """Call for each, several at the same time, and wait for all. The threads hold up no process that ends."""
+    """Call for each, several at the same time, and wait for all; then raises what one of them raised.
+
+    The threads hold up no process that ends.
+    """
     left = list(dict.fromkeys(items))[::-1]
+    faults: list[Exception] = []
 
     def work() -> None:
         while left:
@@ -225,13 +231,18 @@ def in_parallel(call: Callable[..., None], items: Iterable[tuple[Any, ...]]) -> 
                 one = left.pop()
             except IndexError:  # another thread had the last one
                 return
-            call(*one)
+            try:
+                call(*one)
+            except Exception as error:  # noqa: BLE001 - a thread must not take it to its grave
+                faults.append(error)
 
     threads = [threading.Thread(target=work, daemon=True) for _unused in range(min(_AT_ONCE, len(left)))]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
+    if faults:
+        raise faults[0]
 
 
 def _named(image: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -32,24 +33,27 @@ class Log:
         self._path = f"/containers/{container}/logs"
 
     def entries(self, tail: int | None, since: float | None) -> Iterator[_Entry]:
-        """Read what is there. Raises HodeiError(not_found)."""
+        """Read all that is there. Raises HodeiError."""
         begin = {} if since is None else {"since": f"{since:.9f}"}
-        return self._read(self._engine.timeout, tail="all" if tail is None else tail, **begin)
+        return self._read(None, tail="all" if tail is None else tail, **begin)
 
     def follow(self, after: bytes, seconds: float) -> Iterator[_Entry]:
-        """Read what comes after an entry, until the container ends or the time is over. Raises HodeiError(not_found)."""
+        """Read what comes after an entry, until the container ends or the time is over. Raises HodeiError."""
         for entry in self._read(seconds, follow=1, **_since(after)):
             if entry.at > after:
                 yield entry
 
-    def _read(self, seconds: float, **query: object) -> Iterator[_Entry]:
-        until = time.monotonic() + seconds
+    def _read(self, seconds: float | None, **query: object) -> Iterator[_Entry]:
+        """Read to the end, or for some seconds: an Engine that falls silent before the end has not told all of the log."""
+        until = math.inf if seconds is None else time.monotonic() + seconds
         frames = Frames()
         with self._engine.stream(self._path, stdout=1, stderr=1, timestamps=1, **query) as stream:
             while (left := until - time.monotonic()) > 0:
                 try:
-                    data = stream.read(left)
-                except TimeoutError:
+                    data = stream.read(self._engine.timeout if seconds is None else left)
+                except TimeoutError as error:
+                    if seconds is None:
+                        raise self._engine.unreachable(error) from error
                     return
                 if not data:
                     return

@@ -141,6 +141,7 @@ def told(where: str = "") -> Iterator[None]:
     """Turn what the SDK raises into a HodeiError."""
     docker = import_sdk()
     import requests
+    import urllib3
 
     try:
         yield
@@ -148,9 +149,14 @@ def told(where: str = "") -> Iterator[None]:
         answer = error.response
         text = error.explanation or str(error)
         raise engine_error(answer.status_code, text, where, answer.headers.get("Retry-After")) from error
-    except requests.exceptions.Timeout as error:
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise SilenceError("the Docker Engine did not answer in time", where=where) from error
-    except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as error:
+    except (
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,  # what breaks while an answer is read
+        docker.errors.DockerException,
+        OSError,
+    ) as error:
         raise HodeiError(Kind.NETWORK, f"the Docker Engine cannot be reached: {error}", where=where) from error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
-from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.images import Images, _named
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.images import Images, _named, in_parallel
 
 WORKERS = 20
 
@@ -175,6 +175,20 @@ class Answer:
 
     def close(self) -> None:
         """Hang up."""
+
+
+def test_a_fault_in_a_thread_is_raised_when_all_are_done() -> None:
+    """It is lost with none."""
+    done: list[int] = []
+
+    def call(number: int) -> None:
+        if number == 1:
+            raise ValueError(number)
+        done.append(number)
+
+    with pytest.raises(ValueError, match="1"):
+        in_parallel(call, [(number,) for number in range(WORKERS)])
+    assert len(done) == WORKERS - 1
 
 
 def test_a_platform_that_an_image_is_not_there_for() -> None:
