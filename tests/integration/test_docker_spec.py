@@ -154,6 +154,22 @@ def test_what_somebody_updated_is_seen_and_put_right(workers: Workers) -> None:
     assert (outcome.error, outcome.observation and outcome.observation.drift) == (None, {})
 
 
+def test_swap_and_a_quota_are_limits_too(workers: Workers) -> None:
+    """More swap than none; and a quota, which an Engine heeds more than a number of CPUs, and never forgets."""
+    spec = workers.spec(resources={"memory": 64 << 20})
+    made = workers.make("a", spec)
+    workers.docker("update", "--memory-swap=128m", "--cpu-quota=50000", made.external_id)
+    seen = workers.see("a")
+    assert seen is not None
+    assert seen.drift == {"resources.memory": f"MemorySwap {128 << 20}", "resources.cpu": "CpuQuota 50000"}
+    for number, cpu in enumerate((None, 500, None)):
+        wanted = {**spec, "resources": {"memory": 64 << 20, **({"cpu": cpu} if cpu else {})}}
+        (outcome,) = workers.provider.update([workers.request("a", wanted, digest=f"digest-{number}")])
+        assert (outcome.error, outcome.observation and outcome.observation.drift) == (None, {})
+        shown = json.loads(workers.docker("inspect", made.external_id))[0]["HostConfig"]
+        assert (shown["MemorySwap"], shown["CpuQuota"]) == (64 << 20, 50_000 if cpu else -1)
+
+
 def test_a_renamed_container_is_still_ours(workers: Workers) -> None:
     """It gets its name back; a copy with our labels is not, and what was released stays so."""
     spec = workers.spec()

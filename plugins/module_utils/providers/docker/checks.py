@@ -15,6 +15,7 @@ from typing import Any
 from ...model.errors import HodeiError, Problem
 from ...model.quantities import show_cpu
 from ...model.worker import Instance, Spec
+from .limits import ENFORCED
 from .profiles import seccomp_profile
 
 Said = Iterator[tuple[str, str, str]]
@@ -110,6 +111,10 @@ class Checks:
 
     def _limits(self, spec: Spec) -> Said:
         resources = spec.get("resources", {})
+        for field, lacking in ENFORCED.items():
+            if resources.get(field) and not self._info().get(lacking, True):
+                hint = "give the Engine that controller of cgroups (rootless: delegate it to its user), or remove the limit"
+                yield f"resources.{field}", "this Engine enforces no such limit", hint
         memory, cpu = resources.get("memory"), resources.get("cpu")
         if memory and memory < _LEAST_MEMORY:
             yield "resources.memory", "an Engine takes no limit below 6Mi", "give 6Mi or more"

@@ -19,9 +19,15 @@ _RESTART = {"never": "no", "on_failure": "on-failure", "always": "unless-stopped
 #: Memory beyond this is no limit; the value is the highest that the kernel takes.
 _UNLIMITED = (1 << 63) - 4096
 _SHARES = 1024
+#: Microseconds in which a quota may be used up, where nobody says another time.
+_PERIOD = 100_000
+#: Where an Engine tells whether its machine can enforce a limit; if not, it warns, and makes the container without.
+ENFORCED = {"memory": "MemoryLimit", "cpu": "CpuCfsQuota", "pids": "PidsLimit"}
 #: Our field of what an Engine may change while a container lives.
 _FIELDS = {
+    "MemorySwap": "resources.memory",
     "Memory": "resources.memory",
+    "CpuQuota": "resources.cpu",
     "NanoCpus": "resources.cpu",
     "CpuShares": "resources.cpu",
     "CpusetCpus": "resources.cpu",
@@ -59,6 +65,8 @@ def settable(wanted: Mapping[str, Any], host: Mapping[str, Any], cores: int) -> 
         found["NanoCpus"] = cores * _NANO
     if not wanted["Memory"] and host.get("Memory"):
         found |= {"Memory": _UNLIMITED, "MemorySwap": _UNLIMITED}  # -1 for the second, and the kernel refuses the first
+    if host.get("CpuQuota") and not host.get("NanoCpus"):  # it never takes the other word then
+        found |= {"NanoCpus": 0, "CpuQuota": wanted["NanoCpus"] * (host.get("CpuPeriod") or _PERIOD) // _NANO or -1}
     if host.get("CpuShares"):
         found["CpuShares"] = _SHARES
     if host.get("CpusetCpus"):
@@ -70,7 +78,10 @@ def drift(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return, by field, what somebody has changed by other means."""
     found: dict[str, Any] = {}
     for name, field in _FIELDS.items():
-        if _plain(name, host.get(name)) != _plain(name, wanted.get(name)):
+        there = _plain(name, host.get(name))
+        if name == "MemorySwap" and there is None:
+            continue  # an Engine whose machine does not count swap says so of all
+        if there != _plain(name, wanted.get(name)):
             found[field] = _in_our_words(name, host.get(name))
     return found
 
@@ -82,7 +93,7 @@ def _plain(name: str, value: Any) -> Any:
         return (policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0)
     if (
         value in (None, 0, -1, "")
-        or (name == "Memory" and value >= _UNLIMITED)
+        or (name in ("Memory", "MemorySwap") and value >= _UNLIMITED)
         or (name, value) == ("CpuShares", _SHARES)
     ):
         return None
@@ -92,6 +103,6 @@ def _plain(name: str, value: Any) -> Any:
 def _in_our_words(name: str, value: Any) -> Any:
     if name == "RestartPolicy":
         return next((ours for ours, theirs in _RESTART.items() if theirs == value["Name"]), value["Name"])
-    if name in ("CpuShares", "CpusetCpus"):
+    if name in ("MemorySwap", "CpuQuota", "CpuShares", "CpusetCpus"):
         return f"{name} {value}"
     return value // 1_000_000 if name == "NanoCpus" and value else value

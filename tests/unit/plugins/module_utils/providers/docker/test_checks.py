@@ -123,3 +123,12 @@ def test_a_seccomp_profile_is_json(tmp_path: Path) -> None:
     for text, found in (('{"defaultAction": "SCMP_ACT_ALLOW"}', []), ("{", ["security.seccomp"])):
         profile.write_text(text)
         assert list(told({"security": {"seccomp": str(profile)}})) == found
+
+
+@pytest.mark.parametrize(("field", "info"), [("memory", "MemoryLimit"), ("cpu", "CpuCfsQuota"), ("pids", "PidsLimit")])
+def test_a_limit_that_nobody_would_enforce(field: str, info: str) -> None:
+    """Such an Engine makes the container without; who accepts that says so."""
+    spec, lacking = {"resources": {"memory": 1 << 30, "cpu": 100, "pids": 9}}, dict[str, Any]({info: False})
+    assert told(spec, **lacking) == {f"resources.{field}": "this Engine enforces no such limit"}
+    assert told(spec, (f"resources.{field}",), **lacking) == {}
+    assert told({}, **lacking) == {}

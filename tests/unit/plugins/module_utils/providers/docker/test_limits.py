@@ -21,6 +21,8 @@ BARE: dict[str, Any] = {
 }
 FULL: dict[str, Any] = {
     "Memory": 64 << 20,
+    "MemorySwap": 64 << 20,
+    "CpuQuota": 0,
     "NanoCpus": 500_000_000,
     "PidsLimit": 50,
     "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
@@ -30,7 +32,13 @@ FULL: dict[str, Any] = {
 @pytest.mark.parametrize(("host", "spec"), [(FULL, ALL), (BARE, {"restart": {"policy": "never"}})])
 def test_what_was_made_is_no_drift(host: dict[str, Any], spec: dict[str, Any]) -> None:
     """Neither are the Engine's words for no limit."""
-    for same in ({}, {"PidsLimit": host["PidsLimit"] or -1}, {"CpuShares": 1024}, {"CpusetCpus": ""}):
+    for same in (
+        {},
+        {"PidsLimit": host["PidsLimit"] or -1},
+        {"CpuShares": 1024},
+        {"CpusetCpus": ""},
+        {"MemorySwap": -1},
+    ):
         assert drift({**host, **same}, limits(spec)) == {}
 
 
@@ -39,6 +47,9 @@ def test_what_was_made_is_no_drift(host: dict[str, Any], spec: dict[str, Any]) -
     [
         ({"Memory": 32 << 20}, "resources.memory", 32 << 20),
         ({"NanoCpus": 1_500_000_000}, "resources.cpu", 1500),
+        ({"MemorySwap": 128 << 20}, "resources.memory", f"MemorySwap {128 << 20}"),
+        ({"Memory": 32 << 20, "MemorySwap": 128 << 20}, "resources.memory", 32 << 20),
+        ({"CpuQuota": 50000}, "resources.cpu", "CpuQuota 50000"),
         ({"CpuShares": 512}, "resources.cpu", "CpuShares 512"),
         ({"CpusetCpus": "0"}, "resources.cpu", "CpusetCpus 0"),
         ({"PidsLimit": 7}, "resources.pids", 7),
@@ -59,3 +70,13 @@ def test_a_limit_is_taken_away() -> None:
     assert wanted["MemorySwap"] == wanted["Memory"]
     assert drift({**FULL, **wanted, "PidsLimit": -1}, wanted) == {}
     assert settable(limits(ALL), BARE, 0) == limits(ALL)
+
+
+@pytest.mark.parametrize(("cpu", "quota"), [(None, -1), (500, 25_000)])
+def test_a_quota_that_somebody_set_stays_one(cpu: int | None, quota: int) -> None:
+    """An Engine refuses NanoCpus where there is a quota, and heeds only that where there was one."""
+    host = {**BARE, "CpuQuota": 10_000, "CpuPeriod": 50_000}
+    wanted = settable(limits({"resources": {"cpu": cpu}}), host, 4)
+    assert (wanted["NanoCpus"], wanted["CpuQuota"]) == (0, quota)
+    assert drift({**host, **wanted}, wanted) == {}
+    assert settable(limits({"resources": {"cpu": cpu}}), {**host, **wanted}, 4) == wanted
