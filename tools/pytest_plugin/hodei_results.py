@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 
 
+def without_group(nodeid: str) -> str:
+    """Return a test's id as it is without pytest-xdist, which appends ``@group``."""
+    test, _at, group = nodeid.rpartition("@")
+    return test if test and "]" not in group else nodeid
+
+
 class Results:
     """Keeps the worst phase of each test: an error in teardown is a failure of a test that passed."""
 
@@ -22,9 +28,10 @@ class Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         outcome: str = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
-        before, seconds = self.outcomes.get(report.nodeid, ("passed", 0.0))
+        test = without_group(report.nodeid)
+        before, seconds = self.outcomes.get(test, ("passed", 0.0))
         worst = max(before, outcome, key=self.SEVERITY.index)
-        self.outcomes[report.nodeid] = (worst, seconds + report.duration)
+        self.outcomes[test] = (worst, seconds + report.duration)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
