@@ -26,6 +26,7 @@ class Changes:
         """Listen from now on. Raises HodeiError."""
         self._owner = owner
         self._touched: set[str] = set()
+        self._lock = threading.Lock()
         self._woken = threading.Event()
         self.cut = False
         self._stream = engine.stream(
@@ -47,27 +48,32 @@ class Changes:
 
     def note(self, container: str) -> None:
         """Note a change of our own."""
-        self._touched.add(records.short(container))
+        name = records.short(container)
+        with self._lock:
+            self._touched.add(name)
         self._woken.set()
 
     def take(self, seconds: float) -> set[str]:
         """Wait until something changes, for so long at the most, and return what did. Nothing comes any more once it is ``cut``."""
         self._woken.wait(seconds)
         self._woken.clear()
-        taken, self._touched = self._touched, set()
+        with self._lock:
+            taken, self._touched = self._touched, set()
         return taken
 
     def _read(self) -> None:
-        with self._stream as stream:
-            for line in stream.lines():
-                touched = self._of(json.loads(line))
-                if touched:
-                    self.note(touched)
-        self.cut = True
-        self._woken.set()
+        try:
+            with self._stream as stream:
+                for line in stream.lines():
+                    touched = self._of(json.loads(line))
+                    if touched:
+                        self.note(touched)
+        finally:  # also by what is no event: who hears nothing more has to look anew
+            self.cut = True
+            self._woken.set()
 
     def _of(self, event: Mapping[str, Any]) -> str:
-        """Return whom an event is about; empty when it is none of ours."""
+        """Return whom an event is about; empty when it is none of ours. Whose a volume is, no event says: it may be another's."""
         actor = event["Actor"]
         if event["Type"] == "volume":
             return records.container_of(actor["ID"])

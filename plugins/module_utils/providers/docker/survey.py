@@ -91,9 +91,10 @@ class Survey:
     def find(self, container: str) -> tuple[Row, Mapping[str, Any]] | None:
         """Look for one of ours by its id, and return with it all that the Engine tells. Raises HodeiError."""
         seen = self.inspect(container)
-        if seen is None:
+        labels = (seen["Config"]["Labels"] or {}) if seen is not None else {}
+        if seen is None or labels.get(records.OWNER) != self.owner:
             return None
-        row = self._read(seen["Id"], seen["Name"][1:], seen["Config"]["Labels"] or {}, self.revisions(seen["Id"]))
+        row = self._read(seen["Id"], seen["Name"][1:], labels, self.revisions(seen["Id"]))
         if row is None or not (self._has_its_name(row) or self._is_made(row, seen)):
             return None
         return row, seen
