@@ -213,6 +213,14 @@ def test_the_end_of_its_time_to_live_waits_for_its_work(fleet: Fleet) -> None:
     assert "time to live" in fleet.wait("aged", WorkerState.STOPPED).reason
 
 
+def test_the_end_of_its_time_to_live_is_the_end_of_who_was_told(fleet: Fleet) -> None:
+    """By somebody who does not come back, and its drain says that it is not waited for for ever."""
+    how = Drain(tell=TOLD.tell, interval=0.1, timeout=0.5, on_timeout="kill")
+    make(fleet, "aged", FINISHES, how, ttl=1.5)
+    assert drain(fleet, "aged", how).activity is Activity.BUSY
+    assert "time to live" in fleet.wait("aged", WorkerState.STOPPED).reason
+
+
 def test_another_version_of_the_object_is_refused(fleet: Fleet) -> None:
     """The plan was made against one that is no more."""
     make(fleet, "other", WORKS, BUSY)

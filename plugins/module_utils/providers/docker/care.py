@@ -17,6 +17,7 @@ _GOES_ON = frozenset((*(one for one in WorkerState if one.alive), WorkerState.RE
 #: A run that was shorter counts as failed, whatever the longest pause is.
 _GOOD = 10.0
 _NEVER = float("inf")
+_NANO = 1_000_000_000
 
 
 class Need(Enum):
@@ -39,7 +40,7 @@ class Duty(NamedTuple):
 
 def duty(container: Mapping[str, Any], record: Record, now: float, asked: float = 0.0) -> Duty | None:
     """Return what a container needs next; None when it needs nobody. ``asked`` is when it was last asked whether it works."""
-    then = record.draining[2] if record.draining else ""
+    then = record.draining.then
     if worker_state(container, record)[0] not in _GOES_ON:
         return Duty(Need.SETTLE, 0.0) if then and then != TTL else None
     if is_ending(container, record):
@@ -68,8 +69,18 @@ def back_off(record: Record) -> float:
 
 
 def failures(container: Mapping[str, Any], record: Record, now: float) -> int:
-    """Return how many runs have failed in a row before this one: a run that lasted makes them forgotten."""
-    return 0 if now - _started(container) > max(_GOOD, record.backoff[1]) else record.failures
+    """Return how many runs have failed in a row before this one: a run that was well for long makes them forgotten."""
+    return 0 if _well(container, now) > max(_GOOD, record.backoff[1]) else record.failures
+
+
+def _well(container: Mapping[str, Any], now: float) -> float:
+    """Return for how long a run has been well for certain: not before its check began to count, nor since it fails."""
+    check, health = container["Config"].get("Healthcheck"), container["State"].get("Health")
+    if not check or not health:
+        return now - _started(container)
+    rounds = health["FailingStreak"] + 1  # and one that may be under way
+    unsure: int = check.get("StartPeriod", 0) + rounds * (check.get("Interval", 0) + check.get("Timeout", 0))
+    return now - _started(container) - unsure / _NANO
 
 
 def given_up(container: Mapping[str, Any], record: Record, now: float) -> bool:

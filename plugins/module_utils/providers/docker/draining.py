@@ -22,7 +22,7 @@ from ...model.states import WorkerState
 from .forwarding import dial
 from .ledger import changed
 from .mapping import status_script
-from .records import TTL, Record
+from .records import TTL, WORKS_ON, Finish, Record
 from .sdk import told
 from .seeing import observation
 from .survey import Row, Survey
@@ -56,31 +56,27 @@ _IDLE = Answer(Activity.IDLE)
 
 def begun(record: Record, now: float, *, heard: bool = False) -> Record:
     """Return a record that says that its worker drains."""
-    since, told, then = record.draining or (now, False, "")
-    return replace(record, draining=[since, told or heard, then])
+    since, told, then = record.draining
+    return replace(record, draining=Finish(now if since is None else since, told or heard, then))
 
 
 def left(record: Record, then: str) -> Record:
     """Return a record with what is to be done as soon as its worker is idle; nothing takes that back, but not the end of its life."""
-    if not record.draining:
+    if record.draining.since is None:
         return record
-    since, told, before = record.draining
-    return replace(record, draining=[since, told, then or (TTL if before == TTL else "")])
+    kept = TTL if record.draining.then == TTL else ""
+    return replace(record, draining=record.draining._replace(then=then or kept))
 
 
 def taken_back(record: Record) -> Record:
     """Return a record that lets its worker work on. Who was told to finish will end all the same."""
-    if not record.draining:
-        return record
-    since, told, _unused = record.draining
-    return replace(record, draining=[since, told, ""] if told else [])
+    return replace(record, draining=record.draining._replace(then="") if record.draining.told else WORKS_ON)
 
 
 def is_over(record: Record, now: float) -> bool:
     """Tell whether a worker has had its time, and its drain says that it is stopped then whatever it does."""
-    drain = record.drain or {}
-    since = record.draining[0] if record.draining else now
-    return drain.get("on_timeout") == "kill" and now - since >= drain.get("timeout", 1800.0)
+    drain, since = record.drain or {}, record.draining.since
+    return since is not None and drain.get("on_timeout") == "kill" and now - since >= drain.get("timeout", 1800.0)
 
 
 class Drainer:
@@ -135,7 +131,7 @@ class Drainer:
             for name in ("command", "http", "signal")
             if name in (row.record.drain or {})
         }
-        if not how or (row.record.draining and row.record.draining[1]):
+        if not how or row.record.draining.told:
             return row
         self._containers.restarts(row, wanted=False)  # it may end at once
         try:

@@ -33,12 +33,12 @@ def events(engine: Engine, row: Row, limit: int) -> list[Event]:
 def _by_us(record: Record) -> Iterator[Event]:
     """Yield what those noted who look after it."""
     address = str(record.address)
-    if record.draining:
-        since, _unused, then = record.draining
+    since, _unused, then = record.draining
+    if since is not None:
         if then == TTL:
             yield Event(since, address, "expired", f"after {record.ttl or 0.0:g} s")
         yield Event(since, address, "draining", f"then {then}" if then else "")
     if record.ended:
         state, reason, at = record.ended
-        expired = state == "stopped" and not (record.draining and record.draining[2] == TTL)
+        expired = state == "stopped" and then != TTL
         yield Event(at, address, "expired" if expired else state, reason)

@@ -42,12 +42,13 @@ class Keeper:
         self._containers = containers
         self._drainer = drainer
 
-    def sweep(self) -> None:
-        """Do what is due now. Raises HodeiError."""
+    def sweep(self) -> list[str]:
+        """Do what is due now, and say what could not be done. Raises HodeiError."""
         needy = [row for row in self._survey.rows() if row.record.cared_for]
-        if needy:
-            with ThreadPoolExecutor(min(_AT_ONCE, len(needy))) as pool:
-                list(pool.map(self._look_and_do, needy))
+        if not needy:
+            return []
+        with ThreadPoolExecutor(min(_AT_ONCE, len(needy))) as pool:
+            return [text for text in pool.map(self._look_and_do, needy) if text]
 
     def is_needed(self) -> bool:
         """Tell whether a container needs somebody now or later. Raises HodeiError."""
@@ -55,12 +56,16 @@ class Keeper:
         now = self._engine.now()
         return any(duty(pair[1], pair[0].record, now) is not None for pair in found if pair is not None)
 
-    def _look_and_do(self, row: Row) -> None:
-        found = self._survey.find(row.container)
-        now = self._engine.now()
-        next_ = duty(found[1], found[0].record, now) if found is not None else None
-        if next_ is not None and next_.due <= now:
-            self.do(row.container, next_.need)
+    def _look_and_do(self, row: Row) -> str:
+        try:
+            found = self._survey.find(row.container)
+            now = self._engine.now()
+            next_ = duty(found[1], found[0].record, now) if found is not None else None
+            if next_ is not None and next_.due <= now:
+                self.do(row.container, next_.need)
+        except HodeiError as error:
+            return f"{row.record.address}: what is due could not be done, the next run tries again: {error}"
+        return ""
 
     def do(self, container: str, need: Need) -> None:
         """Do what a container needs, unless it does not need it any more. Raises HodeiError."""
@@ -98,7 +103,7 @@ class Keeper:
         """End a container whose time is over; one that drains is to finish its work first."""
         if row.record.drain is None:
             self._end_of_life(row)
-        elif not row.record.final:
+        elif not row.record.draining.then:
             now = self._engine.now()
             self._containers.note(row, lambda record: draining.left(draining.begun(record, now), TTL))
 
@@ -123,7 +128,7 @@ class Keeper:
     def _settle(self, row: Row) -> None:
         """Do what was left with us, once it is idle or has had its time."""
         row, answer = self._drainer.attempt(row)
-        then = row.record.draining[2] if row.record.draining else ""
+        then = row.record.draining.then
         if not then or (answer.activity is not Activity.IDLE and not draining.is_over(row.record, self._engine.now())):
             return
         if then == TTL:
@@ -170,41 +175,39 @@ class _Watch:
             if now >= resync:
                 resync = now + _RESYNC
                 self._look(self._survey.rows(), now)
-            for name, one in list(self._duties.items()):
-                if one.due <= now and name not in self._busy:
-                    self._begin(name, one.need, now)
+            for name in [name for name, one in self._duties.items() if one.due <= now]:
+                self._begin(name, self._duties.pop(name).need, now)
             if self._duties or self._busy:
                 alone = None
             else:
                 alone = now if alone is None else alone
                 if now - alone >= linger:
                     return True
-            soonest = min((one.due for name, one in self._duties.items() if name not in self._busy), default=resync)
+            soonest = min((one.due for one in self._duties.values()), default=resync)
             until = min(soonest, resync if alone is None else min(resync, alone + linger))
             touched = self._changes.take(max(0.0, until - self._engine.now()))
             if touched:
                 found = {name: self._survey.find(name) for name in touched}
                 for name, pair in found.items():
-                    self._duties.pop(name, None)
-                    if pair is not None:
-                        self._judge(name, pair[1], pair[0].record)
+                    self._judge(name, pair)
         return False
 
     def _look(self, rows: Iterable[Row], now: float) -> None:
         self._duties.clear()
         for row in rows:
-            found = self._survey.find(row.container) if row.record.cared_for else None
-            if found is not None:
-                self._judge(short(row.container), found[1], found[0].record)
+            if row.record.cared_for:
+                self._judge(short(row.container), self._survey.find(row.container))
 
-    def _judge(self, name: str, container: Mapping[str, Any], record: Record) -> None:
-        next_ = duty(container, record, self._engine.now(), self._asked.get(name, 0.0))
+    def _judge(self, name: str, found: tuple[Row, Mapping[str, Any]] | None) -> None:
+        """Set down what somebody needs next. Who is being helped is judged after that."""
+        self._duties.pop(name, None)
+        if found is None or name in self._busy:
+            return
+        next_ = duty(found[1], found[0].record, self._engine.now(), self._asked.get(name, 0.0))
         if next_ is not None:
             self._duties[name] = next_._replace(due=max(next_.due, self._again.pop(name, 0.0)))
 
     def _begin(self, name: str, need: Need, now: float) -> None:
-        if need is Need.WATCH:
-            return
         self._busy.add(name)
         if need is Need.SETTLE:
             self._asked[name] = now

@@ -80,6 +80,7 @@ class DockerProvider:
         self._survey = Survey(self._engine, owner, name)
         self._images = Images(self._engine, config, self._environ)
         self._networks = Networks(self._engine, owner, config.get("networks") or {})
+        self._undone: tuple[str, ...] = ()
         self._tags = config.get("moved_tags") or ("registry" if config.get("pull") == "always" else "ignore")
         if self._tags == "registry" and config.get("pull") == "never":
             raise HodeiError(
@@ -172,7 +173,7 @@ class DockerProvider:
 
     def list(self) -> Listing:
         """See all containers of this provider."""
-        listing = self._survey.listing()
+        listing = replace(self._survey.listing(), warnings=self._undone)
         if self._tags == "ignore" or not listing.observations:
             return listing
         from .tags import with_moved_tags
@@ -198,7 +199,7 @@ class DockerProvider:
         self._networks.attend()
         sweep(self._engine, self._settings.owner)
         if self._reaper is None:
-            self.keeper.sweep()
+            self._undone = tuple(self.keeper.sweep())
         elif not self._reaper.runs() and self._is_needed(self._survey.rows()):
             self._reaper.ensure()
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...model.address import Address
 from ...model.ports import CreateRequest, Draining, Verb
@@ -28,6 +28,17 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 TTL = "ttl"
 
 
+class Finish(NamedTuple):
+    """Since when a container is to finish its work (None: it is not), whether it was told, and the verb that is left, or TTL."""
+
+    since: float | None = None
+    told: bool = False
+    then: str = ""
+
+
+WORKS_ON = Finish()
+
+
 @dataclass(frozen=True)
 class Record:
     """The port's labels of one container. ``ports`` maps names to ``8080/tcp``; ``wanted`` is what was asked of the Engine of
@@ -36,8 +47,10 @@ class Record:
 
     ``edits`` counts what callers changed. ``grace``, ``ttl`` and ``backoff`` (first and longest pause; empty: not restarted when it
     is unhealthy) are for whoever watches over it; so is what follows, which they write. ``began``: when its time to live did;
-    ``draining``: since when, whether it was told, and the verb that is left, or TTL; ``failures``: how often it was restarted since it
-    was last well, and ``restarts``: ever; ``ended``: the state that we brought it to, why, and when.
+    ``failures``: how often it was restarted since it was last well, and ``restarts``: ever; ``ended``: the state that we brought it to,
+    why, and when.
+
+    ``unknown`` is what a later version of ours has written beside that: it is kept.
     """
 
     owner: str
@@ -65,10 +78,11 @@ class Record:
     ttl: float | None = None
     backoff: Sequence[float] = ()
     began: float | None = None
-    draining: Sequence[Any] = ()
+    draining: Finish = WORKS_ON
     failures: int = 0
     restarts: int = 0
     ended: Sequence[Any] = ()
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def address(self) -> Address:
@@ -78,35 +92,34 @@ class Record:
     @property
     def drains(self) -> Draining | None:
         """How it finishes its work now."""
-        if not self.draining:
-            return None
         since, told, then = self.draining
+        if since is None:
+            return None
         return Draining(since, told, None if then in ("", TTL) else Verb(then), then == TTL)
 
     @property
     def final(self) -> bool:
         """Whether the end of this run is its last: it was told to finish, or is to be stopped when it has."""
-        return bool(self.draining) and bool(self.draining[1] or self.draining[2])
+        return self.draining.told or bool(self.draining.then)
 
     @property
     def heals(self) -> bool:
         """Whether it is restarted when it is unhealthy. Who was told to finish may close its doors first."""
-        return bool(self.backoff) and self.intent == "started" and not (self.draining and self.draining[1])
+        return bool(self.backoff) and self.intent == "started" and not self.draining.told
 
     @property
     def cared_for(self) -> bool:
         """Whether there is something about it that no Engine does."""
-        return self.ttl is not None or bool(self.backoff) or bool(self.draining and self.draining[2])
+        return self.ttl is not None or bool(self.backoff) or bool(self.draining.then)
 
     def fresh(self) -> Record:
         """Return it as a new run begins with."""
-        return replace(self, began=None, draining=(), failures=0, ended=())
+        return replace(self, began=None, draining=WORKS_ON, failures=0, ended=())
 
     def text(self) -> str:
         """Write it as JSON, without what equals its default."""
-        return json.dumps(
-            {name: value for name, value in vars(self).items() if value != _default(name)}, separators=(",", ":")
-        )
+        own = {name: value for name, value in vars(self).items() if name != "unknown" and value != _default(name)}
+        return json.dumps({**own, **self.unknown}, separators=(",", ":"))
 
 
 #: What is no change of a worker by somebody, since those who watch over it write it, or nothing is decided by it.
@@ -219,7 +232,8 @@ def read(text: str) -> Record | None:
     """Read a record; None when it is none that this version understands."""
     try:
         fields = json.loads(text)
-        return Record(**{name: fields[name] for name in Record.__dataclass_fields__ if name in fields})
+        own = {name: fields.pop(name) for name in Record.__dataclass_fields__ if name in fields}
+        return Record(**{**own, "draining": Finish(*own.get("draining", ()))}, unknown=fields)
     except (ValueError, TypeError, AttributeError):
         return None
 
