@@ -127,9 +127,14 @@ class DockerProvider:
         """Tell whether a container may need more than its Engine; whoever knows for sure is imported only then."""
         return any(row.record.cared_for for row in rows) and self.keeper.is_needed()
 
-    def _watch_over(self) -> None:
-        """Have somebody do what no Engine does, from now on. Raises HodeiError."""
-        if self._reaper is not None:
+    def _watched(self, outcomes: Iterator[Outcome], *, needed: bool) -> Iterator[Outcome]:
+        """Have somebody do what no Engine does: before anything is done that relies on it, and after it, since who finds nobody to look
+        after leaves. Raises HodeiError.
+        """
+        if needed and self._reaper is not None:
+            self._reaper.ensure()
+        yield from outcomes
+        if needed and self._reaper is not None:
             self._reaper.ensure()
 
     # ---- looking -------------------------------------------------------------------------------------------------
@@ -188,9 +193,8 @@ class DockerProvider:
 
     def drain(self, requests: Sequence[DrainRequest]) -> Iterator[Outcome]:
         """Tell containers to take no new work, and ask whether they work."""
-        yield from self._each(requests, self._drainer.drain, _ASKED_AT_ONCE)
-        if any(request.then for request in requests):
-            self._watch_over()
+        outcomes = self._each(requests, self._drainer.drain, _ASKED_AT_ONCE)
+        return self._watched(outcomes, needed=any(request.then for request in requests))
 
     def attend(self) -> None:
         """The Engine watches over its containers; the rules of their networks are put in force again, and what is left over of our
@@ -245,13 +249,12 @@ class DockerProvider:
                 self._images.have(*self._wanted(request.spec))
             return self._containers.create(self._carried(request), known)
 
-        yield from self._each(requests, make)
-        self._care_for(requests)
+        return self._watched(self._each(requests, make), needed=_need_care(requests))
 
     def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Bring containers up to date that go on living."""
-        yield from self._each(requests, lambda request, known: self._containers.update(self._carried(request), known))
-        self._care_for(requests)
+        outcomes = self._each(requests, lambda request, known: self._containers.update(self._carried(request), known))
+        return self._watched(outcomes, needed=_need_care(requests))
 
     def _carried(self, request: CreateRequest) -> CreateRequest:
         """Leave out what this Engine cannot carry and the worker may run without."""
@@ -259,18 +262,14 @@ class DockerProvider:
             return request
         return replace(request, spec=self._checks.carried(request.spec, request.degrade))
 
-    def _care_for(self, requests: Sequence[CreateRequest]) -> None:
-        if any(request.lifecycle.ttl is not None or heals(request.spec) for request in requests):
-            self._watch_over()
-
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterator[Outcome]:
         """Do a verb to many containers at the same time."""
-        yield from self._each(targets, lambda target, known: self._containers.act(verb, target, known))
+        named = {(one.address, one.generation) for one in targets}
+        needed = verb in _BEGINNING and any(row.record.cared_for for row in self._survey.rows() if row.key in named)
+        outcomes = self._each(targets, lambda target, known: self._containers.act(verb, target, known))
+        yield from self._watched(outcomes, needed=needed)
         if verb is Verb.DELETE:
             self._networks.prune()
-        named = {(one.address, one.generation) for one in targets}
-        if verb in _BEGINNING and any(row.record.cared_for for row in self._survey.rows() if row.key in named):
-            self._watch_over()
 
     def _each(
         self, items: Sequence[Item], do: Callable[[Item, Known], Outcome], at_once: int = _AT_ONCE
@@ -379,3 +378,7 @@ class DockerProvider:
         """Close connections."""
         self._images.close()
         self._engine.close()
+
+
+def _need_care(requests: Sequence[CreateRequest]) -> bool:
+    return any(request.lifecycle.ttl is not None or heals(request.spec) for request in requests)

@@ -19,20 +19,29 @@ LOCK, LOG = "lock", "reaper.log"
 #: A second reaper ends with this code.
 TAKEN = 3
 _LINGER, _PAUSE, _PATIENCE = 2.0, 1.0, 60.0
+#: Whoever looks whether there is one has the lock for less than that.
+_LOOK, _LOOKS = 0.01, 10
 _LONGEST_LOG = 1 << 20
 
 
 def take_lock(directory: str) -> int | None:
-    """Become the only reaper of a directory; None when there is one."""
+    """Become the only reaper of a directory, which is to ``sign`` then; None when there is one."""
     lock = os.open(os.path.join(directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
-    return lock
+    for _unused in range(_LOOKS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK)
+        else:
+            os.ftruncate(lock, 0)
+            return lock
+    os.close(lock)
+    return None
+
+
+def sign(lock: int, pid: int, stamp: str) -> None:
+    """Write who has a lock, and by which code and options it goes."""
+    os.pwrite(lock, f"{pid} {stamp}".encode(), 0)
 
 
 def main(arguments: list[str]) -> int:
@@ -40,16 +49,24 @@ def main(arguments: list[str]) -> int:
     options: dict[str, Any] = json.loads(arguments[0])
     if os.fstat(2).st_size > _LONGEST_LOG:
         os.ftruncate(2, 0)
-    if os.fork():
+    lock = take_lock(options["directory"])
+    if lock is None:
+        return TAKEN
+    pid = os.fork()
+    if pid:
+        sign(lock, pid, options["stamp"])  # whoever has started us finds us
         return 0
     os.setsid()
     signal.signal(signal.SIGTERM, lambda *_unused: os._exit(0))  # containers go on, and the next run starts another
-    while (lock := take_lock(options["directory"])) is not None:
+    while lock is not None:
         needed = _keep(options)
         os.close(lock)
         # Whoever has made a container since we looked found the lock taken, and relies on us.
         if not needed or not _is_needed(options):
             return 0
+        lock = take_lock(options["directory"])
+        if lock is not None:
+            sign(lock, os.getpid(), options["stamp"])
     return TAKEN
 
 
@@ -68,9 +85,11 @@ def _keep(options: dict[str, Any]) -> bool:
         provider = _provider(options)
         try:
             with Changes(provider.engine, options["owner"]) as changes:
-                heard = time.monotonic()
-                if provider.keeper.keep(changes, _LINGER):
-                    return True
+                try:
+                    if provider.keeper.keep(changes, _LINGER):
+                        return True
+                finally:
+                    heard = time.monotonic()
         except HodeiError as error:
             if error.kind is not Kind.NETWORK:
                 sys.stderr.write(f"{error}\n")

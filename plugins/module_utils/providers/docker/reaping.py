@@ -9,19 +9,22 @@ that it imports are packed into a zip application.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import fcntl
+import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from ...model.errors import HodeiError, Kind
@@ -35,6 +38,8 @@ _MAIN = f"import sys\nfrom {_PACKAGE}.{'.'.join(_START)} import main\nsys.exit(m
 #: What it gets of our environment: how ssh finds its agent and Python its packages.
 _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONPATH", "VIRTUAL_ENV")
 _TIMEOUT, _POLL = 30.0, 0.02
+#: What looks like an import of ours: how far up, which module, what of it. Parsing takes fifty times as long.
+_IMPORT = re.compile(rb"^ *from (\.+)([\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
 def place(config: Mapping[str, Any], settings: Settings, environ: Mapping[str, str]) -> str:
@@ -51,6 +56,7 @@ class Reaper:
 
     def __init__(self, directory: str, engine: Engine, settings: Settings) -> None:
         self._directory = directory
+        self._lock = threading.Lock()
         tls = engine.endpoint.tls
         self._options = {
             "directory": directory,
@@ -64,8 +70,32 @@ class Reaper:
             },
         }
 
+    @cached_property
+    def _sources(self) -> Mapping[tuple[str, ...], bytes]:
+        return sources()
+
+    @cached_property
+    def _stamp(self) -> str:
+        """What differs with each version of the code, and with the Engine and the way there."""
+        digest = hashlib.sha256(json.dumps(self._options, sort_keys=True).encode())
+        for names, source in sorted(self._sources.items()):
+            digest.update(repr((names, source)).encode())
+        return digest.hexdigest()[:16]
+
     def runs(self) -> bool:
-        """Tell whether one runs."""
+        """Tell whether one runs that does as we would: of this version, and for this Engine."""
+        return self._is_held() and self._holder()[1] == self._stamp
+
+    def _holder(self) -> tuple[int, str]:
+        """Return the pid of the one that runs, and its stamp; 0 of one that has just begun or left."""
+        try:
+            with open(os.path.join(self._directory, LOCK), encoding="ascii") as file:
+                pid, _unused, stamp = file.read().partition(" ")
+        except FileNotFoundError:
+            return 0, ""
+        return int(pid or 0), stamp
+
+    def _is_held(self) -> bool:
         try:
             lock = os.open(os.path.join(self._directory, LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
@@ -81,26 +111,37 @@ class Reaper:
 
     def leave(self) -> None:
         """Stop the one that runs, and delete what it has. Raises HodeiError."""
-        path = os.path.join(self._directory, LOCK)
-        until = time.monotonic() + _TIMEOUT
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
-            while self.runs():
-                if time.monotonic() > until:
-                    raise HodeiError(Kind.TIMEOUT, "the reaper does not leave", hint=f"Its pid stands in {path}.")
-                with open(path, encoding="ascii") as file:
-                    os.kill(int(file.read()), signal.SIGTERM)
-                time.sleep(_POLL)
+        self._end()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _end(self, spared: str = "") -> None:
+        """Stop the one that runs, unless that is its stamp. Raises HodeiError."""
+        until = time.monotonic() + _TIMEOUT
+        while self._is_held():
+            pid, stamp = self._holder()
+            if pid and stamp == spared:
+                return
+            if time.monotonic() > until:
+                path = os.path.join(self._directory, LOCK)
+                raise HodeiError(Kind.TIMEOUT, "the reaper does not leave", hint=f"Its pid stands in {path}.")
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            time.sleep(_POLL)
+
     def ensure(self) -> None:
-        """Have one run. Raises HodeiError."""
-        if self.runs():
-            return
+        """Have one run, and none of another version or for another Engine. Raises HodeiError."""
+        with self._lock:
+            if not self.runs():
+                self._end(spared=self._stamp)
+                self._begin()
+
+    def _begin(self) -> None:
         try:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
             path = os.path.join(self._directory, _CODE)
             with open(f"{path}.{os.getpid()}", "wb") as file:
-                file.write(packed())
+                file.write(packed(self._sources))
             os.rename(file.name, path)
             log = os.open(
                 os.path.join(self._directory, LOG), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
@@ -119,7 +160,7 @@ class Reaper:
             )
 
     def _start(self, path: str, log: Any) -> int:
-        options = json.dumps(self._options)
+        options = json.dumps({**self._options, "stamp": self._stamp})
         try:
             return subprocess.run(
                 [sys.executable, "-B", path, options],
@@ -136,13 +177,13 @@ class Reaper:
             return 124
 
 
-def packed() -> bytes:
+def packed(code: Mapping[tuple[str, ...], bytes]) -> bytes:
     """Return a zip application of the reaper."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("__main__.py", _MAIN)
         folders: set[tuple[str, ...]] = {_START[:depth] for depth in range(len(_START))}
-        for names, source in sources().items():
+        for names, source in code.items():
             folders.update(names[:depth] for depth in range(len(names)))
             archive.writestr("/".join((_PACKAGE, *names)) + ".py", source)
         for names in folders:
@@ -175,9 +216,8 @@ def sources() -> Mapping[tuple[str, ...], bytes]:
 
 def imported(source: bytes, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Name what a module may import of ours: of ``from .a import b`` both a and a.b."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = (*names[: -node.level], *(node.module.split(".") if node.module else ()))
-            yield base
-            for alias in node.names:
-                yield (*base, alias.name)
+    for dots, module, what in _IMPORT.findall(source):
+        base = (*names[: -len(dots)], *filter(None, module.decode().split(".")))
+        yield base
+        for name in re.findall(rb"\w+", what):
+            yield (*base, name.decode())
