@@ -54,9 +54,9 @@ def shared_testbed() -> Iterator[Testbed]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Run the tests of the group ``docker`` in a network of their own, unless somebody else's Engine is used."""
+    """Run the tests of the groups ``docker`` and ``docker-...`` in a network of their own, unless somebody else's Engine is used."""
     group = item.get_closest_marker("xdist_group")
-    if group is None or "docker" not in group.args or os.environ.get("HODEI_TEST_DOCKER"):
+    if group is None or not group.args[0].startswith("docker") or os.environ.get("HODEI_TEST_DOCKER"):
         return (yield)
     with _NETWORK.entered():
         return (yield)

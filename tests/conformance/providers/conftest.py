@@ -43,13 +43,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "rig" in metafunc.fixturenames:
         given = metafunc.config.getoption("--rig", default=None)
         rigs = {given.rpartition(":")[2]: _brought(given)} if given else RIGS
-        metafunc.parametrize("rig", [_parameter(name, rig) for name, rig in rigs.items()], indirect=True)
+        module = metafunc.module.__name__.rpartition(".")[2]
+        metafunc.parametrize("rig", [_parameter(name, rig, module) for name, rig in rigs.items()], indirect=True)
 
 
-def _parameter(name: str, rig: Callable[..., Rig]) -> Any:
-    """Name a rig; those that share a server run in one process."""
+def _parameter(name: str, rig: Callable[..., Rig], module: str) -> Any:
+    """Name a rig; the tests of a file that share a server run in one process."""
     server = getattr(rig, "server", "")
-    return pytest.param(rig, id=name, marks=[pytest.mark.xdist_group(server)] if server else [])
+    return pytest.param(rig, id=name, marks=[pytest.mark.xdist_group(f"{server}-{module}")] if server else [])
 
 
 def _brought(given: str) -> Callable[[Path], Rig]:
