@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 import threading
@@ -76,6 +77,30 @@ class Cutting(Between):
         with self._lock:
             self.calls += 1
             return self.calls == self._number
+
+
+class Refusing(Between):
+    """Says of the first ``times`` calls that begin with a text, as an Engine does, why not; the others pass. ``calls`` counts those."""
+
+    def __init__(self, upstream: str, begins: str, status: int, message: str, times: int) -> None:
+        super().__init__(upstream)
+        self._begins = begins.encode()
+        self._answer = status, json.dumps({"message": message}).encode()
+        self._times = times
+
+    def _pass(self, data: bytes, client: socket.socket, engine: socket.socket, *, asks: bool) -> bool:
+        if asks and data.startswith(self._begins):
+            with self._lock:
+                self.calls += 1
+                refused = self.calls <= self._times
+            if refused:
+                _read_body(data, client)
+                status, body = self._answer
+                head = f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                client.sendall(head.encode() + body)
+                return True
+        (engine if asks else client).sendall(data)
+        return True
 
 
 class Storm(Between):

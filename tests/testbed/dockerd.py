@@ -59,11 +59,15 @@ class DockerEngine:
 
 
 class OwnEngine(DockerEngine):
-    """An Engine of ours, which can be stopped, killed, paused and started again; ``place`` has its socket, data and log."""
+    """An Engine of ours, which can be stopped, killed, paused and started again; ``place`` has its socket, data and log.
 
-    def __init__(self, server: str, place: Path, image: str) -> None:
+    With ``disk`` its data is on a file system of so many bytes, which can be filled.
+    """
+
+    def __init__(self, server: str, place: Path, image: str, disk: int = 0) -> None:
         super().__init__(f"unix://{place}/docker.sock", image)
         self._server = server
+        self._disk = disk
         self._place = place
         authority = Authority(place / "tls")
         (self._cert, self._key), (cert, key) = authority.issue("server"), authority.issue("client")
@@ -127,6 +131,22 @@ class OwnEngine(DockerEngine):
         """Kill a process of a container by the pid that the Engine knows it by."""
         subprocess.run([*self._inside(), "kill", "-KILL", str(pid)], check=True)
 
+    @property
+    def data(self) -> Path:
+        """Where it keeps all, as it is seen from here."""
+        return Path(f"/proc/{self.pid}/root{self._place}/data")
+
+    def fill(self, left: int = 0) -> None:
+        """Leave so many bytes of its disk; what filled it before makes room first."""
+        (self.data / "filler").unlink(missing_ok=True)
+        with open(self.data / "filler", "wb") as file, contextlib.suppress(OSError):
+            free = os.statvfs(self.data)
+            file.write(bytes(free.f_bavail * free.f_frsize - left))
+
+    def make_room(self) -> None:
+        """Take away what fills its disk."""
+        (self.data / "filler").unlink()
+
     def close(self) -> None:
         """End all that is there."""
         self.api.close()
@@ -141,17 +161,22 @@ class OwnEngine(DockerEngine):
             self._first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             if not self._first.stdout or not self._first.stdout.readline():
                 raise Unavailable("this container may not make namespaces", possible=True)
+            if self._disk:
+                data = self._place / "data"
+                data.mkdir()
+                mount = ["mount", "-t", "tmpfs", "-o", f"size={self._disk}", "hodei-test", str(data)]
+                subprocess.run([*self._inside(), *mount], check=True)
         return ["nsenter", f"--target={_children(self._first.pid)[0]}", "--mount", "--pid", "--"]
 
 
-def serve_docker(server: str, image: Path, name: str) -> Iterator[OwnEngine]:
-    """Run an Engine that has an image, made from a tar."""
+def serve_docker(server: str, image: Path, name: str, disk: int = 0) -> Iterator[OwnEngine]:
+    """Run an Engine that has an image, made from a tar; see OwnEngine for ``disk``."""
     with open(image.with_name("docker.lock"), "w") as one_at_a_time:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
         remove_left()
         place = Path(tempfile.mkdtemp(prefix=_PREFIX))
         held = _lock(place)
-    engine = OwnEngine(server, place, name)
+    engine = OwnEngine(server, place, name, disk)
     try:
         engine.start()
         engine.api.import_image_from_file(str(image), *name.split(":"), changes=["WORKDIR /work"])

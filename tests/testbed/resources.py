@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable, resource
-from ansible_collections.hodei.workers.tests.testbed.dockerd import DockerEngine, serve_docker
+from ansible_collections.hodei.workers.tests.testbed.dockerd import DockerEngine, OwnEngine, serve_docker
 from ansible_collections.hodei.workers.tests.testbed.find import program
 from ansible_collections.hodei.workers.tests.testbed.image import python_image
 from ansible_collections.hodei.workers.tests.testbed.wait import PATIENCE, wait_for
 
 SMALL_DISK = 2 * 1024 * 1024
+DOCKER_DISK = 160 * 1024 * 1024
 
 
 class HttpServer:
@@ -211,11 +212,21 @@ def docker(testbed: Testbed) -> Iterator[DockerEngine]:
     if address:
         yield DockerEngine(address, image)
         return
+    yield from _own_docker(testbed, image)
+
+
+@resource
+def small_docker(testbed: Testbed) -> Iterator[OwnEngine]:
+    """A Docker Engine whose disk can be filled."""
+    yield from _own_docker(testbed, "hodei/test:1", DOCKER_DISK)
+
+
+def _own_docker(testbed: Testbed, image: str, disk: int = 0) -> Iterator[OwnEngine]:
     if os.geteuid() != 0:
         raise Unavailable("only root can start a Docker Engine", possible=False)
     server = program("dockerd", apt="docker.io", cache=testbed.cache)
     busybox = program("busybox", apt="busybox-static", cache=testbed.cache)
-    yield from serve_docker(server, python_image(busybox, testbed.cache), image)
+    yield from serve_docker(server, python_image(busybox, testbed.cache), image, disk)
 
 
 def free_port() -> int:

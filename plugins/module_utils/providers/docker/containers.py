@@ -326,7 +326,11 @@ class Containers:
             with told():
                 self._engine.api.unpause(row.container)
         if status in ("running", "paused", "restarting"):
-            self.ledger.write(row, lambda record: replace(record, intent="stopped"))
+            try:
+                self.ledger.write(row, lambda record: replace(record, intent="stopped"))
+            except HodeiError as error:
+                if error.kind is not Kind.RESOURCE_EXHAUSTED:  # a full disk must not keep us from making room
+                    raise
             self._stop(row, grace)
         deadline = time.monotonic() + _KILL
         while self._status(row) != "gone":

@@ -57,7 +57,12 @@ def observation(container: Mapping[str, Any], record: Record, files: Mapping[str
         created_at=seconds(container["Created"]),
         started_at=began,
         ports=bound_ports(container, record) if seen.alive else {},
-        drift={**drift(container["HostConfig"], expected(record)), **moved_elsewhere(container), **(files or {})},
+        drift={
+            **drift(container["HostConfig"], expected(record)),
+            **moved_elsewhere(container),
+            **_half_gone(container),
+            **(files or {}),
+        },
         stale=seen.alive and record.stale == state["StartedAt"],
         details={
             "container": container["Id"][:12],
@@ -161,6 +166,12 @@ def moved_elsewhere(container: Mapping[str, Any]) -> dict[str, Any]:
     """Return the networks that a container is on where somebody has connected or disconnected it."""
     wanted, seen = networks_of(container)
     return {} if wanted == seen else {"network": ", ".join(seen) or "none"}
+
+
+def _half_gone(container: Mapping[str, Any]) -> dict[str, Any]:
+    """A container whose removal has begun, and may have failed, never runs again: it takes a new one."""
+    state = container["State"]
+    return {"image": f"none, it is {state['Status']}"} if state["Status"] in ("removing", "dead") else {}
 
 
 def seconds(text: str) -> float | None:
