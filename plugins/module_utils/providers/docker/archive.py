@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ...model.errors import HodeiError, Kind
 from .engine import Engine
+from .records import short
 from .sdk import told
 from .seeing import seconds
 
@@ -58,7 +59,10 @@ def stat(engine: Engine, container: str, path: str) -> Stat | None:
     except HodeiError as error:
         if error.kind is Kind.NOT_FOUND:
             return None
-        raise
+        if error.message:
+            raise
+        what = f"the Engine cannot look at {path} in container {short(container)}"  # an answer to HEAD has no text
+        raise HodeiError(error.kind, what, hint="Is something else than a directory on the way there?") from error
     found = json.loads(base64.b64decode(told_))
     bits = int(found["mode"])
     mode = bits & 0o777 | sum(value for bit, value in _SPECIAL.items() if bits & bit)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,31 +15,25 @@ from typing import Any
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind
 from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
-from ...model.states import WorkerState
 from . import draining, records
 from .archive import ROOT
 from .delivery import Delivery
 from .engine import Engine, segment
 from .ledger import Ledger, changed
 from .limits import drift, limits, needs_cores, settable
-from .mapping import Settings, create_body, needs_home, object_name, without_values
+from .mapping import Settings, create_body, needs_home, object_name
 from .networks import Networks
 from .profiles import seccomp_profile
-from .publishing import taken_port
 from .records import Record
 from .reloading import reload
-from .sdk import engine_error, told
-from .seeing import NO_RESTART, expected, moved_elsewhere, seconds, worker_state
+from .sdk import told
+from .seeing import NO_RESTART, expected, moved_elsewhere
+from .starting import Starter, missing
 from .survey import RELEASED, Row, Survey
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.25
-_LONGEST_START = 900.0
 _RESERVED = 10.0
-_LAST_WORDS = 600
-#: What an Engine says of a container that goes, which it shows still.
-_GOING = re.compile(r"No such container|marked for removal|is dead")
 _INTENTS = {Verb.STOP: "stopped", Verb.PAUSE: "paused"}
-_NANO = 1_000_000_000
 #: What an Engine may take to remove a container beyond its grace.
 _KILL = 60.0
 
@@ -65,6 +58,7 @@ class Containers:
         self._settle = settle
         self._delivery = Delivery(engine)
         self.ledger = Ledger(engine, survey)
+        self._starter = Starter(engine, survey, self._delivery, self.ledger, settle)
 
     # ---- make ----------------------------------------------------------------------------------------------------
 
@@ -100,7 +94,7 @@ class Containers:
         home = self._delivery.home(image) if needs_home(request.spec) else ROOT
         body = create_body(request, self._settings, self._host_env, home, seccomp_profile(request.spec))
         self._delivery.note_volumes(request.spec)
-        self._delivery.refuse_missing(request.spec, image)
+        self._delivery.refuse_missing(request.spec, image, self._settings.owner)
         there = self._networks.join(body, request)
         try:
             container = self._create(body, name)
@@ -111,6 +105,7 @@ class Containers:
             if row.record.address == request.address or self._named(row).name == name:
                 return row
             container = self._create(body, name)  # it had a name that is not its own: a call that renames was cut
+        self._delivery.note_made(container)
         for network in there.names[1:]:
             self._networks.connect(container, network)
         record = records.read(body["Labels"][records.RECORD])
@@ -119,19 +114,25 @@ class Containers:
         return Row(container, name, record, 0)
 
     def _furnished(self, request: CreateRequest, row: Row) -> Row:
-        """Give a container that never ran what it needs before its start; one that an earlier run began to make, too."""
-        if not self._delivery.wanted(request.spec):
+        """Give a container that never ran what it needs before its start; one that another run began to make, too."""
+        unsure = self._delivery.is_of_another_run(row.container)
+        if not (unsure or self._delivery.wanted(request.spec)):
             return row
         seen = self._survey.inspect(row.container)
         if seen is None or seen["State"]["Status"] != "created" or row.record.digest != request.digest:
             return row
+        if unsure and moved_elsewhere(seen):
+            self._networks.put_right(seen, request)
+        if not self._delivery.wanted(request.spec):
+            return row
         try:
-            return self.ledger.put(row, self._delivery.furnish(row, request.spec, seen))
+            record = self._delivery.furnish(row, request.spec, seen)
         except HodeiError as error:
             if error.kind in (Kind.CONFIGURATION, Kind.CONFLICT):  # it would be the same the next time
                 with told():
                     self._engine.api.remove_container(row.container, v=True, force=True)
             raise
+        return self.ledger.put(row, record)
 
     def _create(self, body: dict[str, Any], name: str) -> str:
         return str(self._engine.post(f"/containers/create?name={segment(name)}", body)["Id"])
@@ -182,7 +183,7 @@ class Containers:
                 )
         row = origin or done
         if row is None:
-            raise _missing(request.address)
+            raise missing(request.address)
         self._refuse_older(row, request.etag)
         if row.record.lineage not in (request.labels.lineage, request.adopt_from):
             raise _foreign(row)
@@ -190,8 +191,8 @@ class Containers:
             return self._outcome(request, self._named(self.ledger.put(row, records.updated(row.record, request))))
         seen = self._survey.inspect(row.container)
         if seen is None:
-            raise _missing(request.address)
-        fresh = self._delivery.change(row, records.updated(row.record, request), request, seen)
+            raise missing(request.address)
+        fresh, problem = self._delivery.change(row, records.updated(row.record, request), request, seen)
         host, cores = seen["HostConfig"], self._cores if needs_cores(request.spec, seen["HostConfig"]) else 0
         fresh = replace(fresh, wanted=settable(limits(request.spec), host, cores))
         row = self._named(self.ledger.put(row, fresh))
@@ -199,7 +200,11 @@ class Containers:
             self._networks.put_right(seen, request)
         if drift(host, expected(row.record)):
             self._set(row, expected(row.record))
-        return self._told(request, row, seen["State"]["Status"])
+        outcome = self._told(request, row, seen["State"]["Status"])
+        if problem is None or outcome.error is not None:
+            return outcome
+        where = str(request.address)
+        return replace(outcome, error=HodeiError(problem.kind, problem.message, hint=problem.hint, where=where))
 
     @cached_property
     def _cores(self) -> int:
@@ -224,16 +229,6 @@ class Containers:
             return Outcome(item.address, item.generation, self._seen(row), problem)
         return self._outcome(item, row)
 
-    def _cleared(self, row: Row) -> Row:
-        """Remove the files that left the document while it did not run; what cannot be removed is seen as drift."""
-        if not row.record.gone:
-            return row
-        try:
-            self._delivery.remove(row, row.record.gone)
-        except HodeiError:
-            return row
-        return self.ledger.put(row, replace(row.record, gone=[]))
-
     def _named(self, row: Row) -> Row:
         """Give a container the name of its address, which a call that was cut may not have done."""
         name = object_name(self._settings.owner, row.record.address.slug, row.record.generation)
@@ -251,7 +246,7 @@ class Containers:
         if row is None:
             if verb in (Verb.STOP, Verb.DELETE, Verb.RELEASE):
                 return Outcome(target.address, target.generation)
-            raise _missing(target.address)
+            raise missing(target.address)
         self._refuse_older(row, target.etag)
         grace = target.lifecycle.grace
         if verb is Verb.DELETE:
@@ -275,11 +270,15 @@ class Containers:
                 self._engine.api.unpause(row.container)
         if verb is Verb.STOP:
             self._stop(row, grace)
-        if verb is Verb.RESTART:
-            self._stop(row, grace)
+            return self._outcome(target, row)
         if verb is Verb.RESUME:
-            return self._told(target, self._cleared(row), "running")
-        return self._outcome(target, row) if verb is Verb.STOP else self._start(target, row)
+            return self._told(target, self._starter.cleared(row), "running")
+        if verb is Verb.RESTART:
+            return self._starter.start(target, row, lambda: self.start_over(row, grace))
+        return self._start(target, row)
+
+    def _start(self, item: CreateRequest | Target, row: Row) -> Outcome:
+        return self._starter.start(item, row, lambda: self._engine.post(f"/containers/{row.container}/start"))
 
     def note(self, row: Row, change: Callable[[Record], Record]) -> Row:
         """Write a record, and have the Engine start the container again after its end, or not, as that says."""
@@ -316,7 +315,7 @@ class Containers:
         self._stop(row, grace)
 
     def start_over(self, row: Row, grace: float) -> None:
-        """Stop a container and start it again, in one call: nobody dies in between."""
+        """Stop a container and start it again, in one call: whoever dies in between leaves it running."""
         with told():
             self._engine.api.restart(row.container, timeout=math.ceil(grace))
 
@@ -349,65 +348,6 @@ class Containers:
             self._engine.api.update_container(row.container, restart_policy={"Name": "no"})
             self._engine.api.rename(row.container, f"{RELEASED}{row.name}.{row.container[:12]}")
 
-    # ---- starting ------------------------------------------------------------------------------------------------
-
-    def _start(self, item: CreateRequest | Target, row: Row) -> Outcome:
-        """Start a container, and wait until it is well, has ended or its time is over."""
-        try:
-            self._engine.post(f"/containers/{row.container}/start")
-        except HodeiError as error:
-            there = self._seen(row)
-            if there is None or _GOING.search(error.message):
-                raise _missing(item.address) from error
-            problem = taken_port(self._engine, row.container, error)
-            problem = HodeiError(problem.kind, problem.message, hint=problem.hint, where=str(item.address))
-            return Outcome(item.address, item.generation, there, problem)
-        row = self._cleared(row)
-        asked, pause = time.monotonic(), _FIRST_POLL
-        while True:
-            seen = self._survey.inspect(row.container)
-            if seen is None:
-                raise _missing(item.address)
-            waited = time.monotonic() - asked
-            if self._final(seen, row.record, waited):
-                break
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_POLL)
-        began = seconds(seen["State"]["StartedAt"])
-        if row.record.ttl is not None and row.record.began is None and began is not None:
-            row = self.ledger.write(row, lambda record: replace(record, began=began))
-        problem_ = self._problem(seen, row, str(item.address))
-        return Outcome(item.address, item.generation, self._survey.shown(row, seen), problem_)
-
-    def _final(self, container: Mapping[str, Any], record: Record, waited: float) -> bool:
-        state, _unused = worker_state(container, record)
-        if state is WorkerState.RUNNING and not container["Config"].get("Healthcheck"):
-            return waited >= self._settle
-        return state not in (WorkerState.STARTING, WorkerState.CREATING) or waited >= _patience(container)
-
-    def _problem(self, container: Mapping[str, Any], row: Row, where: str) -> HodeiError | None:
-        state, reason = worker_state(container, row.record)
-        if state in (WorkerState.RUNNING, WorkerState.COMPLETED, WorkerState.PAUSED):
-            return None
-        if state is WorkerState.RECOVERING and container["State"]["ExitCode"] == 0:
-            return None  # its policy is to start again after a good end
-        env = container["Config"].get("Env") or ()
-        if state in (WorkerState.DEGRADED, WorkerState.STARTING):
-            text = without_values(reason or "it is still starting", env)
-            return HodeiError(
-                Kind.TIMEOUT, f"it did not get well: {text}", hint="See its log.", where=where, retryable=False
-            )
-        if container["State"].get("Error"):
-            return engine_error(500, without_values(reason, env), where)
-        words = self._last_words(row)
-        text = without_values(f"{reason}; its last output: {words}" if words else reason, env)
-        return HodeiError(Kind.PROVIDER_SPECIFIC, text, hint="Correct the command.", where=where)
-
-    def _last_words(self, row: Row) -> str:
-        with told():
-            said: bytes = self._engine.api.logs(row.container, tail=20)
-        return said[-_LAST_WORDS:].decode(errors="replace").strip()
-
     # ---- answers -------------------------------------------------------------------------------------------------
 
     def _refuse_older(self, row: Row, etag: str) -> None:
@@ -427,18 +367,6 @@ def _asked(record: Record, verb: Verb, *, ran: bool) -> Record:
     if verb is Verb.STOP or verb is Verb.RESTART or (verb is Verb.START and not ran):
         return fresh.fresh()
     return draining.taken_back(fresh) if verb is Verb.RESUME else fresh
-
-
-def _patience(container: Mapping[str, Any]) -> float:
-    """Return the seconds after which a start that is still not healthy counts as failed."""
-    check = container["Config"].get("Healthcheck") or {}
-    rounds = (check.get("Retries") or 3) + 1
-    seconds = (check.get("StartPeriod") or 0) + rounds * ((check.get("Interval") or 0) + (check.get("Timeout") or 0))
-    return min(_LONGEST_START, seconds / _NANO + 10.0)
-
-
-def _missing(address: Address) -> HodeiError:
-    return HodeiError(Kind.NOT_FOUND, "there is no such container", hint="Run converge.", where=str(address))
 
 
 def _foreign(row: Row) -> HodeiError:

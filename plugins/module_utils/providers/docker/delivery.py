@@ -19,19 +19,16 @@ from typing import Any, NamedTuple
 from ...model.errors import HodeiError, Kind
 from ...model.ports import CreateRequest, ExecRequest, Target
 from ...model.worker import Spec
-from .archive import ROOT, Item, Stat, anchor, pack, read_file, stat
+from .archive import ROOT, Item, anchor, pack, read_file, stat
 from .engine import Engine, segment
-from .mapping import absolute, content, mac, volume_targets
+from .mapping import HELPER, NAMED, absolute, content, mac, volume_targets
 from .records import Record
 from .sdk import import_sdk, told
+from .seeing import seconds
 from .survey import Row
 from .users import GROUP, PASSWD, Users, needs_names
 
-#: Stands for what a changed file holds, as model/normal.py has it.
-CHANGED = "hmac:changed"
 _REMOVE_SECONDS = 30.0
-#: Times that differ by less (seconds) are the same one, written in another way.
-_SAME_TIME = 1e-5
 
 
 class File(NamedTuple):
@@ -57,6 +54,7 @@ class Delivery:
         self._homes: dict[str, str] = {}
         self._users: dict[str, Users] = {}
         self._fresh: set[str] = set()
+        self._made: set[str] = set()
 
     def home(self, image: str) -> str:
         """Return the directory that relative paths start at: the image's working directory. Raises HodeiError(not_found)."""
@@ -75,17 +73,33 @@ class Delivery:
         """Remember which named volumes are not there yet: those that come with a container are its user's."""
         for one in spec.get("volumes", ()):
             name = one.get("source") or one["name"]
-            if one.get("type") == "named" and not self._is_there(name):
+            if one.get("type") == "named" and self._volume(name) is None:
                 self._fresh.add(name)
 
-    def _is_there(self, volume: str) -> bool:
+    def note_made(self, container: str) -> None:
+        """Remember that a container was made here, and which of its volumes came with it is known."""
+        self._made.add(container)
+
+    def is_of_another_run(self, container: str) -> bool:
+        """Tell whether a container was made by a run that may have ended in the middle of that."""
+        return container not in self._made
+
+    def _came_along(self, name: str, owner: str, seen: Mapping[str, Any]) -> bool:
+        """Tell whether a named volume came with a container. Of another run that is known by the times only, in whole seconds."""
+        if name in self._fresh or not self.is_of_another_run(seen["Id"]):
+            return name in self._fresh
+        found = self._volume(name) or {}
+        began = seconds(found.get("CreatedAt") or "") or 0.0
+        return (found.get("Labels") or {}).get(NAMED) == owner and began >= int(seconds(seen["Created"]) or 0.0)
+
+    def _volume(self, name: str) -> Mapping[str, Any] | None:
         try:
-            self._engine.get(f"/volumes/{segment(volume)}")
+            found: Mapping[str, Any] = self._engine.get(f"/volumes/{segment(name)}")
         except HodeiError as error:
             if error.kind is Kind.NOT_FOUND:
-                return False
+                return None
             raise
-        return True
+        return found
 
     def furnish(self, row: Row, spec: Spec, seen: Mapping[str, Any]) -> Record:
         """Give a container that never ran its files, and its user the volumes that are new; return its record then.
@@ -95,7 +109,7 @@ class Delivery:
         user = str(seen["Config"].get("User") or "")
         if spec.get("security", {}).get("non_root") and self._identity(seen, user)[0] == 0:
             raise runs_as_root(str(row.record.address))
-        roots = self._roots(spec, seen, user)
+        roots = self._roots(spec, seen, user, row.record.owner)
         files = self._files(spec, seen)
         if not roots and not files:
             return row.record
@@ -107,15 +121,15 @@ class Delivery:
             self._put(row.container, ROOT, items)
         return replace(row.record, files=[file.expected(row.container, now) for file in files], gone=[])
 
-    def _roots(self, spec: Spec, seen: Mapping[str, Any], user: str) -> list[Item]:
+    def _roots(self, spec: Spec, seen: Mapping[str, Any], user: str, owner: str) -> list[Item]:
         """Return the directories of volumes that are not as the Engine makes them: of root, 0755."""
+        unlike = [one for one in spec.get("volumes", ()) if "mode" in one or user not in ("", "0", "root")]
         own = [
             one
-            for one in spec.get("volumes", ())
+            for one in unlike
             if one.get("type", "empty") == "empty"
-            or (one.get("type") == "named" and (one.get("source") or one["name"]) in self._fresh)
+            or (one.get("type") == "named" and self._came_along(one.get("source") or one["name"], owner, seen))
         ]
-        own = [one for one in own if "mode" in one or user not in ("", "0", "root")]
         if not own:
             return []
         uid, gid = self._identity(seen, user)
@@ -130,18 +144,19 @@ class Delivery:
             "Image": seen["Image"],
             "Cmd": ["never-started"],
             "HostConfig": {"VolumesFrom": [row.container], "NetworkMode": "none"},
+            "Labels": {HELPER: row.record.owner},
         }
         with told():
             with contextlib.suppress(import_sdk().errors.NotFound):
-                api.remove_container(name, force=True)
+                api.remove_container(name, v=True, force=True)
             api.create_container_from_config(body, name)
         try:
             self._put(name, ROOT, items)
         finally:
             with told():
-                api.remove_container(name, force=True)
+                api.remove_container(name, v=True, force=True)
 
-    def refuse_missing(self, spec: Spec, image: str) -> None:
+    def refuse_missing(self, spec: Spec, image: str, owner: str) -> None:
         """Have the Engine look for directories that it would make silently: it does for those that get an SELinux label."""
         sources = [one["source"] for one in spec.get("volumes", ()) if one.get("relabel")]
         if not sources:
@@ -151,14 +166,23 @@ class Delivery:
             for number, source in enumerate(sources)
         ]
         api = self._engine.api
+        body = {
+            "Image": image,
+            "Cmd": ["never-started"],
+            "HostConfig": {"Mounts": mounts, "NetworkMode": "none"},
+            "Labels": {HELPER: owner},
+        }
         with told():
-            body = {"Image": image, "Cmd": ["never-started"], "HostConfig": {"Mounts": mounts, "NetworkMode": "none"}}
-            api.remove_container(api.create_container_from_config(body)["Id"], force=True)
+            api.remove_container(api.create_container_from_config(body)["Id"], v=True, force=True)
 
     # ---- while it lives ------------------------------------------------------------------------------------------
 
-    def change(self, row: Row, record: Record, request: CreateRequest, seen: Mapping[str, Any]) -> Record:
-        """Make a container's files what a request says, all or none; return ``record`` with that, which is not written yet."""
+    def change(
+        self, row: Row, record: Record, request: CreateRequest, seen: Mapping[str, Any]
+    ) -> tuple[Record, HodeiError | None]:
+        """Make a container's files what a request says, all or none; return ``record`` with that, which is not written yet, and why
+        those that left the document are there still.
+        """
         files, now, drifted = self._files(request.spec, seen), _now(), request.drifted
         before = {one["path"]: dict(one) for one in record.files}
         after = {file.path: file.expected(row.container, now) for file in files}
@@ -167,32 +191,36 @@ class Delivery:
             after[path] = before[path]
         gone = {one["path"]: one for one in (*record.gone, *record.files) if one["path"] not in after}
         if not touched and not gone:
-            return record
+            return record, None
         state = seen["State"]["Status"]
         if touched:
             with self._frozen(row.container, state == "running"):
                 self._exchange(row, touched, seen, now)
-        left = [] if state == "running" and self.remove(row, gone.values()) else list(gone.values())
-        stale = seen["State"]["StartedAt"] if state in ("running", "paused") else record.stale
-        return replace(record, files=list(after.values()), gone=left, stale=stale)
+        problem = self.remove(row, gone.values()) if state == "running" else None
+        left = [] if state == "running" and problem is None else list(gone.values())
+        to_tell = state in ("running", "paused") and (touched or problem is None)
+        stale = seen["State"]["StartedAt"] if to_tell else record.stale
+        return replace(record, files=list(after.values()), gone=left, stale=stale), problem
 
-    def remove(self, row: Row, gone: Collection[Mapping[str, Any]]) -> bool:
-        """Delete files in a container that runs; nothing but a command inside can. Raises HodeiError when none could."""
+    def remove(self, row: Row, gone: Collection[Mapping[str, Any]]) -> HodeiError | None:
+        """Delete files in a container that runs; nothing but a command inside can. Return why they are there still, if they are."""
         from .execution import execute
 
         places = [one["at"] for one in gone]
         if not places:
-            return True
+            return None
         target = Target(row.record.address, row.record.generation)
         for user in ("0", ""):  # where root has no rights left, the worker's own user may have them
             command = ("rm", "-f", "--", *places)
-            result = execute(
-                self._engine, row.container, ExecRequest(target, command, timeout=_REMOVE_SECONDS, user=user)
-            )
+            request = ExecRequest(target, command, timeout=_REMOVE_SECONDS, user=user)
+            try:
+                result = execute(self._engine, row.container, request)
+            except HodeiError as error:
+                return error
             if result.exit_code == 0:
-                return True
+                return None
         said = (result.stderr or result.stdout).decode(errors="replace").strip()
-        raise HodeiError(
+        return HodeiError(
             Kind.CONFLICT,
             f"{', '.join(places)} cannot be removed from the container: {said[-300:]}",
             hint="Replace the worker to be rid of it.",
@@ -201,15 +229,13 @@ class Delivery:
     @contextlib.contextmanager
     def _frozen(self, container: str, running: bool) -> Iterator[None]:
         """Keep all processes from running meanwhile; where an Engine cannot, one file changes after the other."""
-        frozen = False
         if running:
-            with contextlib.suppress(HodeiError), told():
+            with contextlib.suppress(HodeiError), told():  # one whose answer was lost may have come to pass
                 self._engine.api.pause(container)
-                frozen = True
         try:
             yield
         finally:
-            if frozen:
+            if running and self._engine.get(f"/containers/{container}/json")["State"]["Paused"]:
                 with told():
                     self._engine.api.unpause(container)
 
@@ -290,37 +316,6 @@ class Delivery:
         if items:
             with told():
                 self._engine.api.put_archive(container, place, pack(items, place))
-
-
-def drift(engine: Engine, container: str, record: Record, *, running: bool) -> dict[str, Any]:
-    """Return field path -> what is there now, for every file that is not as it was put.
-
-    One that is still to be removed counts only where it could have been.
-    """
-    found: dict[str, Any] = {}
-    for one in record.files:
-        name, seen = f"files.{one['path']}", stat(engine, container, one["at"])
-        if seen is None:
-            found[f"{name}.content"] = None
-            continue
-        if seen.is_file and seen.mode != one["mode"]:
-            found[f"{name}.mode"] = f"{seen.mode:04o}"
-        if not _is_same(engine, container, one, seen):
-            found[f"{name}.content"] = CHANGED
-    for one in record.gone if running else ():
-        if stat(engine, container, one["at"]) is not None:
-            found[f"files.{one['path']}.content"] = CHANGED
-    return found
-
-
-def _is_same(engine: Engine, container: str, one: Mapping[str, Any], seen: Stat) -> bool:
-    """A file of its size and time is the one that was put; another is read, since touching is no change."""
-    if not seen.is_file or seen.size != one["size"]:
-        return False
-    if abs(seen.mtime - one["mtime"]) < _SAME_TIME:
-        return True
-    there = read_file(engine, container, one["at"])
-    return there is not None and mac(container, there.data or b"") == one["mac"]
 
 
 def _now() -> float:

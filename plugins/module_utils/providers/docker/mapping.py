@@ -26,6 +26,8 @@ _FIRST_PORT = 20000
 _NANO = 1_000_000_000
 #: Label of a named volume that was made for a worker: it outlives that, so it is not the owner's like what goes with a container.
 NAMED = "hodei.volume-of"
+#: Label of a container that never runs and is gone when what it was made for is done, unless its maker was killed.
+HELPER = "hodei.helper-of"
 
 
 class Settings(NamedTuple):
@@ -286,6 +288,11 @@ def _tcp_test(port: str, seconds: int) -> str:
 
 def _number(port: int | str, ports: Mapping[str, str]) -> str:
     return ports[str(port)].partition("/")[0] if str(port) in ports else str(port)
+
+
+def last_words(said: str, env: Sequence[str], most: int) -> str:
+    """Return the end of what somebody wrote, without the values of an environment; cut afterwards, or half of one would stay."""
+    return without_values(said, env).strip()[-most:]
 
 
 def without_values(text: str, env: Sequence[str]) -> str:

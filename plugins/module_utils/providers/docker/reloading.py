@@ -14,7 +14,7 @@ from ...model.ports import ExecRequest, Target
 from ..references import expand_all
 from .engine import Engine
 from .execution import execute
-from .mapping import without_values
+from .mapping import last_words
 from .sdk import told
 from .seeing import ending
 from .survey import Row, Survey
@@ -53,9 +53,9 @@ def _run(engine: Engine, row: Row, how: Mapping[str, Any], env: Sequence[str]) -
     if result.timed_out:
         raise _failure(f"its command did not end within {timeout:g} s and was killed")
     if result.exit_code != 0:
-        said = (result.stderr or result.stdout).decode(errors="replace").strip()[-_WORDS:]
+        said = last_words((result.stderr or result.stdout).decode(errors="replace"), env, _WORDS)
         text = f"its command ended with exit code {result.exit_code}"
-        raise _failure(without_values(f"{text}: {said}" if said else text, env))
+        raise _failure(f"{text}: {said}" if said else text)
 
 
 def _failure(what: str) -> HodeiError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,12 +18,13 @@ from ...model.ports import Observation
 from ...model.states import Intent, WorkerState
 from ...model.worker import Drain
 from .limits import drift
-from .mapping import without_values
+from .mapping import last_words, without_values
 from .records import Record
 from .topology import networks_of
 
 _NEVER = "0001-01-01T00:00:00Z"
 _FRACTION = re.compile(r"\.(\d+)")
+_LAST_WORDS = 300
 NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -51,7 +52,7 @@ def observation(container: Mapping[str, Any], record: Record, files: Mapping[str
         intent=Intent(record.intent),
         protected=record.protected,
         on_remove=record.on_remove,
-        reason=without_values(reason, container["Config"].get("Env") or ()),
+        reason=reason,
         exit_code=_exit_code(state["ExitCode"], seen) if ended and began is not None else None,
         restarts=record.restarts + container.get("RestartCount", 0),
         created_at=seconds(container["Created"]),
@@ -75,7 +76,7 @@ def observation(container: Mapping[str, Any], record: Record, files: Mapping[str
 
 
 def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerState, str]:
-    """Return the unified state, and what is to be said of it."""
+    """Return the unified state, and what is to be said of it; what others say is without the values of its environment."""
     state = container["State"]
     status = state["Status"]
     if status == "paused":
@@ -84,7 +85,7 @@ def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerSt
         return (
             (WorkerState.STOPPING, record.ended[1])
             if is_ending(container, record)
-            else _running(state.get("Health") or {})
+            else _running(state.get("Health") or {}, env_of(container))
         )
     if status == "restarting":
         return WorkerState.RECOVERING, ending(container, record)
@@ -97,7 +98,7 @@ def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerSt
     if status == "exited" and record.final:
         return WorkerState.STOPPED, f"drained: {ending(container, record)}"
     if status == "created":
-        return (WorkerState.FAILED, state["Error"]) if state.get("Error") else (WorkerState.CREATING, "")
+        return (WorkerState.FAILED, _error(container)) if state.get("Error") else (WorkerState.CREATING, "")
     if state["ExitCode"] == 0 and not state.get("OOMKilled") and status != "dead":
         return WorkerState.COMPLETED, ""
     return WorkerState.FAILED, ending(container, record)
@@ -123,16 +124,25 @@ def expected(record: Record) -> Mapping[str, Any]:
     )
 
 
-def _running(health: Mapping[str, Any]) -> tuple[WorkerState, str]:
+def env_of(container: Mapping[str, Any]) -> Sequence[str]:
+    """Return the environment (``NAME=value``) whose values may not be read in what others say."""
+    return container["Config"].get("Env") or ()
+
+
+def _error(container: Mapping[str, Any]) -> str:
+    return without_values(str(container["State"]["Error"]), env_of(container))
+
+
+def _running(health: Mapping[str, Any], env: Sequence[str]) -> tuple[WorkerState, str]:
     status = health.get("Status", "none")
     if status == "starting":
         return WorkerState.STARTING, ""
     if status != "unhealthy":
         return WorkerState.RUNNING, ""
     last = (health.get("Log") or [{}])[-1]
-    said = str(last.get("Output", "")).strip()
+    said = last_words(str(last.get("Output", "")), env, _LAST_WORDS)
     text = f"its check ended with {last.get('ExitCode')} and failed {health.get('FailingStreak')} times in a row"
-    return WorkerState.DEGRADED, f"{text}: {said[-300:]}" if said else text
+    return WorkerState.DEGRADED, f"{text}: {said}" if said else text
 
 
 def ending(container: Mapping[str, Any], record: Record) -> str:
@@ -142,7 +152,7 @@ def ending(container: Mapping[str, Any], record: Record) -> str:
         limit = record.wanted.get("Memory")
         return f"memory limit of {limit / 1048576:g} MiB exceeded" if limit else "memory limit exceeded"
     if state.get("Error"):
-        return str(state["Error"])
+        return _error(container)
     code = int(state["ExitCode"])
     names = {one.value: one.name for one in signal.Signals}
     text = f"killed by {names[code - 128]}" if code - 128 in names else f"exited with code {code}"

@@ -150,7 +150,7 @@ class Survey:
         """Return a container that was looked at as the port shows it; one that never ran has no files yet."""
         files: Mapping[str, Any] = {}
         if (row.record.files or row.record.gone) and seconds(container["State"]["StartedAt"]) is not None:
-            from .delivery import drift
+            from .drift import drift
 
             running = container["State"]["Status"] == "running"
             files = drift(self._engine, row.container, row.record, running=running)

@@ -1,40 +1,43 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing records that nobody reads any more: of containers that are gone, and versions that gave way to a later one.
+"""Removing what nobody needs any more: records of containers that are gone, versions that gave way to a later one, helpers.
 
-Whoever removes a container or writes a version removes them, unless killed in between, or the container was removed by other means.
+Whoever removes a container, writes a version or makes a helper removes them, unless killed in between, or the container was
+removed by other means.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...model.errors import HodeiError, Kind
 from . import records
 from .engine import Engine
+from .mapping import HELPER
 from .sdk import told
 
 
 def sweep(engine: Engine, owner: str) -> None:
-    """Remove what is left over of an owner's records. Raises HodeiError."""
+    """Remove what is left over of an owner. Raises HodeiError."""
     ours: dict[str, Any] = {"label": [f"{records.OWNER}={owner}"]}
     kept = records.revisions(engine.get("/volumes", filters=ours).get("Volumes") or ())
-    if not kept:
-        return
     # Looked for after the records: one that is made meanwhile is of a container that is seen now.
-    living = {one["Id"] for one in engine.get("/containers/json", all=1, filters=ours)}
+    living = {one["Id"] for one in engine.get("/containers/json", all=1, filters=ours)} if kept else ()
     for container, versions in kept.items():
         newest = max(versions) if container in living else None
         for revision in versions:
             if revision != newest:
-                _remove(engine, records.volume_name(container, revision))
+                _remove(engine.api.remove_volume, records.volume_name(container, revision))
+    for helper in engine.get("/containers/json", all=1, filters={"label": [f"{HELPER}={owner}"]}):
+        _remove(engine.api.remove_container, helper["Id"], v=True, force=True)
 
 
-def _remove(engine: Engine, volume: str) -> None:
+def _remove(call: Callable[..., None], name: str, **options: bool) -> None:
     try:
         with told():
-            engine.api.remove_volume(volume)
+            call(name, **options)
     except HodeiError as error:
         if error.kind not in (Kind.NOT_FOUND, Kind.CONFLICT):  # somebody else does it, or uses it
             raise

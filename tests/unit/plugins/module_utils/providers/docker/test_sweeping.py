@@ -15,20 +15,21 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.swe
 
 
 class Engine:
-    """Has one container, and records of it and of one that is gone; ``problem`` is what a removal raises."""
+    """Has one container, and records of it and of one that is gone, and a helper; ``problem`` is what a removal raises."""
 
     def __init__(self, kept: dict[str, list[int]], problem: Kind | None = None) -> None:
         self._kept = kept
         self._problem = problem
         self.asked: list[str] = []
         self.removed: list[str] = []
-        self.api = SimpleNamespace(remove_volume=self._remove)
+        self.api = SimpleNamespace(remove_volume=self._remove, remove_container=self._remove)
 
     def get(self, path: str, **query: Any) -> Any:
         self.asked.append(path)
-        assert query["filters"] == {"label": ["hodei.owner=me"]}
+        (label,) = query["filters"]["label"]
+        assert label in ("hodei.owner=me", "hodei.helper-of=me")
         if path == "/containers/json":
-            return [{"Id": "living"}]
+            return [{"Id": "living" if label == "hodei.owner=me" else "helper"}]
         labels = [
             {"hodei.record-of": container, "hodei.revision": str(number)}
             for container, numbers in self._kept.items()
@@ -36,7 +37,7 @@ class Engine:
         ]
         return {"Volumes": [{"Labels": one} for one in [*labels, {"hodei.owner": "me"}]] or None}
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str, **_options: bool) -> None:
         if self._problem:
             raise HodeiError(self._problem, "no")
         self.removed.append(name)
@@ -45,16 +46,22 @@ class Engine:
 def test_what_is_read_no_more_goes() -> None:
     engine: Any = Engine({"living": [3, 4], "gone": [1, 2]})
     sweep(engine, "me")
-    assert sorted(engine.removed) == ["hodei-record-gone-1", "hodei-record-gone-2", "hodei-record-living-3"]
-    assert engine.asked == ["/volumes", "/containers/json"], (
+    assert sorted(engine.removed) == [
+        "helper",
+        "hodei-record-gone-1",
+        "hodei-record-gone-2",
+        "hodei-record-living-3",
+    ]
+    assert engine.asked[:2] == ["/volumes", "/containers/json"], (
         "a record that is made meanwhile is of a container that is seen"
     )
 
 
-def test_where_there_are_no_records_containers_are_not_asked_for() -> None:
+def test_where_there_are_no_records_only_helpers_are_asked_for() -> None:
     engine: Any = Engine({})
     sweep(engine, "me")
-    assert engine.asked == ["/volumes"]
+    assert engine.asked == ["/volumes", "/containers/json"]
+    assert engine.removed == ["helper"]
 
 
 def test_another_may_be_at_it() -> None:
