@@ -33,6 +33,8 @@ _CAPABILITIES = re.compile(
 ).fullmatch
 #: Where an image's working directory is not known yet: no absolute path lies there.
 _SOMEWHERE = "/\0"
+#: What a container has of the Engine at each start, whatever lies there in its own file system.
+_LAID_OVER = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/proc", "/sys", "/dev")
 _QUOTA_DRIVERS = ("btrfs", "zfs", "devicemapper", "windowsfilter")
 
 
@@ -180,7 +182,14 @@ def _files(spec: Spec) -> Said:
         around = max((one for one in volumes if f"{path}/".startswith(f"{one}/")), key=len, default=None)
         volume = volumes[around] if around is not None else None
         place = f"files.{file['path']}"
-        if volume is not None and volume.get("type", "empty") != "empty":
+        laid = next((one for one in _LAID_OVER if f"{path}/".startswith(f"{one}/")), "")
+        if len(laid) > len(around or ""):
+            yield (
+                place,
+                f"the Engine lays its own {laid} over it, so the worker would not find it",
+                "choose another path",
+            )
+        elif volume is not None and volume.get("type", "empty") != "empty":
             what = "is made anew at each start" if volume["type"] == "tmpfs" else "is not this worker's alone"
             yield (
                 place,
