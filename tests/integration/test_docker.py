@@ -202,3 +202,13 @@ def docker_site(make_site: Callable[..., Site], containers: Containers) -> Site:
     made: Site = make_site(hodei_providers={"engine": {"type": "docker", "url": containers.url, "pull": "never"}})
     made.environment |= {"DOCKER_CONFIG": str(made.place / "docker")}
     return made
+
+
+def test_one_reaper_serves_run_after_run(docker_site: Site, containers: Containers) -> None:
+    """Whichever module asks for it: each brings the same code along."""
+    docker_site.set([{**SLEEP, "name": "a", "image": containers.image, "lifecycle": {"ttl": "1h"}}])
+    docker_site.tasks(task("fleet_init"), task("fleet"))
+    (lock,) = docker_site.place.glob("state/**/docker/*/lock")
+    first = lock.read_text()
+    docker_site.tasks(task("fleet"), task("worker", name="a", state="restarted"))
+    assert lock.read_text() == first
