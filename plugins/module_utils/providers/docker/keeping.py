@@ -174,7 +174,7 @@ class _Watch:
             now = self._engine.now()
             if now >= resync:
                 resync = now + _RESYNC
-                self._look(self._survey.rows(), now)
+                self._look(self._survey.rows())
             for name in [name for name, one in self._duties.items() if one.due <= now]:
                 self._begin(name, self._duties.pop(name).need, now)
             if self._duties or self._busy:
@@ -192,7 +192,7 @@ class _Watch:
                     self._judge(name, pair)
         return False
 
-    def _look(self, rows: Iterable[Row], now: float) -> None:
+    def _look(self, rows: Iterable[Row]) -> None:
         self._duties.clear()
         for row in rows:
             if row.record.cared_for:

@@ -79,7 +79,7 @@ class Reaper:
         """What differs with each version of the code, and with the Engine and the way there."""
         digest = hashlib.sha256(json.dumps(self._options, sort_keys=True).encode())
         for names, source in sorted(self._sources.items()):
-            digest.update(repr((names, source)).encode())
+            digest.update(b"/".join([*map(str.encode, names), source]))
         return digest.hexdigest()[:16]
 
     def runs(self) -> bool:
