@@ -54,7 +54,7 @@ class ContainerFleet(Fleet):
         import docker
 
         super().__init__(place)
-        config = {"url": engine.url, "pull": "never", "settle": 0.02}
+        config = {"url": engine.url, "pull": "never", "settle": 0.02, "directory": str(place)}
         self.provider = DockerProvider("local", config, OWNER, environ={"A": "host"})
         self.providers = {"local": self.provider}  # type: ignore[dict-item]
         self.api = docker.APIClient(base_url=engine.url, version="1.41")

@@ -42,7 +42,7 @@ class DockerFleet(Fleet):
         self, place: Path, url: str, timeout: float = 30.0, policy: Policy | None = None, pull: str = "never"
     ) -> None:
         super().__init__(place)
-        config = {"url": url, "pull": pull, "settle": 0.02, "timeout": timeout}
+        config = {"url": url, "pull": pull, "settle": 0.02, "timeout": timeout, "directory": str(place)}
         self.provider = DockerProvider("local", config, OWNER)
         self.providers = {"local": Resilient(self.provider, policy) if policy else self.provider}  # type: ignore[dict-item]
 
