@@ -135,6 +135,31 @@ def test_in_the_middle(place: Path, engine: OwnEngine, verb: str, how: str) -> N
     all_is_well(place, engine, documents[1])
 
 
+def test_who_ends_well_with_its_engine_runs_again(place: Path, engine: OwnEngine) -> None:
+    """The Engine leaves it as it is, though it starts all others; who had done its work before the last converge does not do it again."""
+    server = "[sh, -c, \"trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done\"]"
+    wanted = containers(
+        f"[{{name: server, init: false, command: {server}}}, {{name: sleeper}}, {{name: job, command: ['true']}}, "
+        "{name: once, command: ['true'], restart: never}]",
+        engine.image,
+    )
+    fleet = DockerFleet(place, engine.url)
+    assert errors(fleet.converge(wanted)) == []
+    wait_for(lambda: b"ready" in engine.api.logs(f"{OWNER}.server.1"), "the server to listen")
+    wait_for(lambda: len(engine.api.containers(filters={"exited": 0}, all=True)) == 2, "the jobs to be done")
+    assert actions(fleet.converge(wanted)) == {}
+    engine.end()
+    engine.start()
+    plan = fleet.preview(wanted)
+    assert actions(plan) == {"worker.server": "start"}
+    assert "before its Engine was started anew" in plan.plan.pending[0].reason
+    assert errors(fleet.converge(wanted)) == []
+    assert actions(fleet.preview(wanted)) == {}
+    running = {one["Names"][0][1:] for one in engine.api.containers()}
+    assert running == {f"{OWNER}.server.1", f"{OWNER}.sleeper.1"}
+    fleet.close()
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["unheard", "unanswered"])
 def test_hung_up(place: Path, engine: OwnEngine, after: bool) -> None:
     """A call that was cut off, before the Engine heard of it or after it did it: the run says so, or mends it itself."""

@@ -81,4 +81,5 @@ def examine(engine: Engine) -> Iterator[Finding]:
     for text in info.get("Warnings") or ():
         yield warning("", text.removeprefix("WARNING: "), "See the Engine's documentation.")
     if info.get("LiveRestoreEnabled") is False:
-        yield ok("", "containers end when the Engine is stopped, and are started again with it (live-restore is off)")
+        said = "containers end when the Engine is stopped, and are started again with it (live-restore is off)"
+        yield ok("", f"{said}; one that ends with 0 then, and is restarted on_failure, is started by the next converge")

@@ -35,6 +35,7 @@ from ...model.ports import (
 )
 from ...model.records import Event
 from ...model.worker import Instance, Spec
+from .completion import note_done
 from .endpoint import resolve
 from .engine import Engine
 from .fields import column
@@ -197,11 +198,12 @@ class DockerProvider:
         return self._watched(outcomes, needed=any(request.then for request in requests))
 
     def attend(self) -> None:
-        """The Engine watches over its containers; the rules of their networks are put in force again, and what is left over of our
-        records is removed. Raises HodeiError.
+        """The Engine watches over its containers; the rules of their networks are put in force again, what is left over of our
+        records is removed, and who has done its work is noted. Raises HodeiError.
         """
         self._networks.attend()
         sweep(self._engine, self._settings.owner)
+        note_done(self._engine, self._survey, lambda row, change: self._containers.note(row, change))
         if self._reaper is None:
             self._undone = tuple(self.keeper.sweep())
         elif not self._reaper.runs() and self._is_needed(self._survey.rows()):

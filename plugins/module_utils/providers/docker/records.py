@@ -48,7 +48,7 @@ class Record:
     ``edits`` counts what callers changed. ``grace``, ``ttl`` and ``backoff`` (first and longest pause; empty: not restarted when it
     is unhealthy) are for whoever watches over it; so is what follows, which they write. ``began``: when its time to live did;
     ``failures``: how often it was restarted since it was last well, and ``restarts``: ever; ``ended``: the state that we brought it to,
-    why, and when.
+    or saw it come to, why, and when.
 
     ``unknown`` is what a later version of ours has written beside that: it is kept.
     """

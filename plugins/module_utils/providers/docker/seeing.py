@@ -33,10 +33,20 @@ def etag(container: str, record: Record) -> str:
     return f"{container[:12]}.{record.edits}"
 
 
-def observation(container: Mapping[str, Any], record: Record, files: Mapping[str, Any] | None = None) -> Observation:
+def observation(
+    container: Mapping[str, Any],
+    record: Record,
+    files: Mapping[str, Any] | None = None,
+    engine_began: float = 0.0,
+) -> Observation:
     """Return one container as the port shows it; ``files`` is what of its files is not as it was put."""
     state = container["State"]
     seen, reason = worker_state(container, record)
+    if is_unclear(container, record) and not ended_since(container, engine_began):
+        seen, reason = (
+            WorkerState.STOPPED,
+            "it ended with 0 before its Engine was started anew, which leaves such a one",
+        )
     ended = seen in (WorkerState.STOPPED, WorkerState.COMPLETED, WorkerState.FAILED, WorkerState.RECOVERING)
     began = seconds(state["StartedAt"])
     return Observation(
@@ -93,7 +103,7 @@ def worker_state(container: Mapping[str, Any], record: Record) -> tuple[WorkerSt
         return WorkerState.STOPPING, ""
     if record.intent == "stopped":
         return WorkerState.STOPPED, ""
-    if record.ended:
+    if is_ending(container, record):
         return WorkerState(record.ended[0]), record.ended[1]
     if status == "exited" and record.final:
         return WorkerState.STOPPED, f"drained: {ending(container, record)}"
@@ -113,6 +123,22 @@ def is_ending(container: Mapping[str, Any], record: Record) -> bool:
     """Whether we bring this run to its end; one that somebody has begun after that is another."""
     began = seconds(container["State"]["StartedAt"]) or 0.0
     return bool(record.ended) and began < record.ended[2]
+
+
+def is_unclear(container: Mapping[str, Any], record: Record) -> bool:
+    """Whether it ended with 0, and nobody has noted that it had done its work: so do many whose Engine asks them to end as it ends itself.
+
+    One that is started again after a failure only is then left as it is; all others the Engine starts again, or their document
+    says never.
+    """
+    policy = container["HostConfig"].get("RestartPolicy") or {}
+    done = worker_state(container, record)[0] is WorkerState.COMPLETED
+    return done and not is_ending(container, record) and policy.get("Name") == "on-failure"
+
+
+def ended_since(container: Mapping[str, Any], moment: float) -> bool:
+    """Whether the last run of a container ended after a moment."""
+    return (seconds(container["State"].get("FinishedAt", "")) or 0.0) >= moment
 
 
 def expected(record: Record) -> Mapping[str, Any]:

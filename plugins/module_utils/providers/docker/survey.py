@@ -16,7 +16,7 @@ from ...model.ports import Listing, Observation
 from . import records
 from .engine import Engine
 from .records import Record
-from .seeing import etag, observation, seconds
+from .seeing import etag, is_unclear, observation, seconds
 
 #: Details of so many containers are asked for at the same time where the Engine is not on this machine.
 _AT_ONCE = 8
@@ -156,7 +156,17 @@ class Survey:
             files = drift(self._engine, row.container, row.record, running=running)
         if not self._has_its_name(row):
             files = {**files, "name": row.name}
-        return observation(container, row.record, files)
+        began = self.engine_began() if is_unclear(container, row.record) else 0.0
+        return observation(container, row.record, files, began)
+
+    def engine_began(self) -> float:
+        """Return when the Engine was started: it makes its default network anew then. 0 where it has none. Raises HodeiError."""
+        try:
+            return seconds(self._engine.get("/networks/bridge")["Created"]) or 0.0
+        except HodeiError as error:
+            if error.kind is Kind.NOT_FOUND:
+                return 0.0
+            raise
 
     def listing(self) -> Listing:
         """Look at all."""

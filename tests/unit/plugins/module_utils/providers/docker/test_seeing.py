@@ -5,23 +5,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.records import Record
-from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.seeing import worker_state
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.seeing import (
+    is_unclear,
+    seconds,
+    worker_state,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.starting import patience
 
 RECORD = Record("me", "local", "one", "web", None, 1, "digest", "key", "op")
 SECRET = "hunter2-" * 8
 _S = 1_000_000_000
+STARTED = "2026-01-01T00:00:00Z"
+START = seconds(STARTED) or 0.0
 
 
 def container(env: tuple[str, ...] = (), **state: Any) -> dict[str, Any]:
     """Return what an Engine tells of one."""
     return {
-        "State": {"ExitCode": 0, "Error": "", "StartedAt": "2026-01-01T00:00:00Z", **state},
+        "State": {"ExitCode": 0, "Error": "", "StartedAt": STARTED, **state},
         "Config": {"Env": [*env]},
         "RestartCount": 0,
     }
@@ -57,3 +64,26 @@ def test_our_own_words_are_no_secret() -> None:
 def test_patience_with_a_health_check(check: dict[str, Any] | None, seconds: float) -> None:
     """All its rounds, and ten seconds; what it does not say is the Engine's 30 s, after which it is first asked."""
     assert patience({"Config": {"Healthcheck": check}}) == seconds
+
+
+ENDED = {"Status": "exited", "StartedAt": STARTED, "FinishedAt": "2026-01-01T00:00:05Z"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "record", "expected"),
+    [
+        ("on-failure", {}, RECORD, True),
+        ("no", {}, RECORD, False),
+        ("unless-stopped", {}, RECORD, False),
+        ("on-failure", {"ExitCode": 1}, RECORD, False),
+        ("on-failure", {"OOMKilled": True}, RECORD, False),
+        ("on-failure", {"Status": "running"}, RECORD, False),
+        ("on-failure", {}, replace(RECORD, intent="stopped"), False),
+        ("on-failure", {}, replace(RECORD, ended=["completed", "", START + 5.0]), False),
+        ("on-failure", {}, replace(RECORD, ended=["completed", "", START - 5.0]), True),
+    ],
+)
+def test_who_may_have_ended_with_its_engine(policy: str, state: dict[str, Any], record: Record, expected: bool) -> None:
+    """It ended with 0, nobody noted that it had done its work in this run, and the Engine would not start it again."""
+    shown = {**container(**{**ENDED, **state}), "HostConfig": {"RestartPolicy": {"Name": policy}}}
+    assert is_unclear(shown, record) is expected
