@@ -22,6 +22,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Verb,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.survey import Row
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import OWNER, DockerRig, Fleet, wait_log
 from ansible_collections.hodei.workers.tests.support.docker_fleets import fail_around_calls
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
@@ -131,6 +132,20 @@ def test_a_container_that_was_made_and_got_nothing_yet(workers: Workers, monkeyp
     finally:
         workers.rig.close()
         workers.api.remove_volume("hodei-cut-short")
+
+
+def test_a_name_whose_holder_is_just_deleted(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename was cut, and its worker has left the document: the name is free, whoever comes first."""
+    held = workers.make("old", workers.rig.shell("sleep 600")).external_id
+    workers.api.rename(held, f"{OWNER}.a.1")
+    named = workers.docker._containers._named
+
+    def too_late(row: Row) -> Row:
+        workers.api.remove_container(held, force=True)
+        return named(row)
+
+    monkeypatch.setattr(workers.docker._containers, "_named", too_late)
+    workers.make("a", workers.rig.shell("sleep 600"))
 
 
 def test_a_container_stays_when_somebody_else_is_at_it(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,9 +102,9 @@ class Containers:
             if error.kind is not Kind.CONFLICT:
                 raise
             row = self._who_has(name, error)
-            if row.record.address == request.address or self._named(row).name == name:
+            if row.record.address == request.address or not self._makes_way(row, name):
                 return row
-            container = self._create(body, name)  # it had a name that is not its own: a call that renames was cut
+            container = self._create(body, name)
         self._delivery.note_made(container)
         for network in there.names[1:]:
             self._networks.connect(container, network)
@@ -152,6 +152,15 @@ class Containers:
                     hint="Rename or remove it, or choose another name for the worker.",
                 ) from error
             time.sleep(_FIRST_POLL)  # a name is taken a moment before its container can be seen
+
+    def _makes_way(self, row: Row, name: str) -> bool:
+        """Give a container its own name where a call that renames was cut; it may be deleted at this moment, since nobody wants it."""
+        try:
+            return self._named(row).name != name
+        except HodeiError as error:
+            if error.kind is Kind.NOT_FOUND:
+                return True
+            raise
 
     def _refuse_another(self, row: Row, request: CreateRequest) -> None:
         record = row.record
