@@ -136,6 +136,17 @@ class Engine:
         return _text(min(_numbers(self.about["ApiVersion"]), NEWEST))
 
     @cached_property
+    def updates(self) -> bool:
+        """Whether it changes containers that live, which not every Podman does. Raises HodeiError."""
+        if not any("Podman" in one.get("Name", "") for one in self.about.get("Components") or ()):
+            return True
+        try:
+            self.post("/containers/hodei-is-nobody/update", {})
+        except HodeiError as error:
+            return error.kind is not Kind.COMPATIBILITY
+        return True
+
+    @cached_property
     def api(self) -> Any:
         """The SDK's client."""
         return sdk.connect(self.endpoint, self.version, self.timeout)
@@ -194,7 +205,10 @@ class Engine:
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         answer, data = self._whole(method, path, body)
-        return json.loads(data) if data and answer.headers.get_content_type() == "application/json" else None
+        kind = answer.headers.get(
+            "Content-Type", "application/json" if data[:1] in (b"{", b"[") else ""
+        )  # not each of Podman's has it
+        return json.loads(data) if data and kind.startswith("application/json") else None
 
     def _whole(self, method: str, path: str, body: Any = None) -> tuple[http.client.HTTPResponse, bytes]:
         while True:

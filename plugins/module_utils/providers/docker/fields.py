@@ -92,6 +92,9 @@ COLUMN: Column = {
     "log": _NATIVE,
 }
 
+#: What is changed by the Engine's own update.
+_BY_UPDATE = ("resources.cpu", "resources.memory", "resources.pids", "restart")
+
 _REGISTRIES = listed(
     group(
         {
@@ -123,12 +126,14 @@ _SCAN = group(
 )
 
 
-def column(no_rules: str, *, reaper: bool) -> Column:
-    """Return the column where ``no_rules`` says why rules of networks cannot be enforced, empty where they can, and where a reaper is
-    or is not.
+def column(no_rules: str, *, reaper: bool, updates: bool) -> Column:
+    """Return the column where ``no_rules`` says why rules of networks cannot be enforced, empty where they can, where a reaper is
+    or is not, and where the Engine changes containers that live, or does not.
     """
     drain = COLUMN["lifecycle.drain"] if reaper else Carry(Support.EMULATED, OnChange.RECORD, "asked by each converge")
     column = {**COLUMN, "lifecycle.drain": drain}
+    if not updates:
+        column |= {name: COLUMN[name]._replace(on_change=OnChange.REPLACE) for name in _BY_UPDATE}
     if not no_rules:
         return column
     none = _none(no_rules)

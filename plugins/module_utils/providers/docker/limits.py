@@ -79,8 +79,8 @@ def drift(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in _FIELDS.items():
         there = _plain(name, host.get(name))
-        if name == "MemorySwap" and there is None:
-            continue  # an Engine whose machine does not count swap says so of all
+        if (name == "MemorySwap" and there is None) or (name == "CpuQuota" and host.get("NanoCpus")):
+            continue  # so says an Engine whose machine does not count swap; Podman says the same number of CPUs in both words
         if there != _plain(name, wanted.get(name)):
             found[field] = _in_our_words(name, host.get(name))
     return found

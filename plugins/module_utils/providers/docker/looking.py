@@ -36,12 +36,12 @@ def used(engine: Engine) -> tuple[int, int]:
 def _stats(engine: Engine, container: str) -> Mapping[str, Any] | None:
     """Return one sample; None when the container has ended meanwhile."""
     try:
-        found: Mapping[str, Any] = engine.get(f"/containers/{container}/stats", **{"stream": 0, "one-shot": 1})
+        found: Mapping[str, Any] | None = engine.get(f"/containers/{container}/stats", **{"stream": 0, "one-shot": 1})
     except HodeiError as error:
         if error.kind in (Kind.NOT_FOUND, Kind.CONFLICT):
             return None
         raise
-    return found if found.get("memory_stats", {}).get("usage") else None
+    return found if found and found.get("memory_stats", {}).get("usage") else None
 
 
 def _millicores(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:

@@ -137,6 +137,7 @@ def _host(
     user = str(spec.get("user", ""))
     return {
         **{name: value for name, value in wanted.items() if value},
+        "PidsLimit": wanted["PidsLimit"],  # left out, Podman has a limit of its own
         "PortBindings": bindings,
         "Mounts": [
             mount(one, settings.owner, home) for one in volumes if not _is_bind(one) and one.get("type") != "tmpfs"

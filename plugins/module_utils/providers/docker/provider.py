@@ -146,7 +146,7 @@ class DockerProvider:
         return Fingerprint(
             type="docker",
             version=about["Version"],
-            column=column(self._networks.lacking(), reaper=self._reaper is not None),
+            column=column(self._networks.lacking(), reaper=self._reaper is not None, updates=self._engine.updates),
             limits=Limits(bulk=_BULK, parallel=_PARALLEL),
             survives="boot",
         )

@@ -28,7 +28,7 @@ _STATUS_KINDS = {
     503: Kind.NETWORK,
     504: Kind.NETWORK,
 }
-_TOO_MANY = 429
+_NOT_FOUND, _TOO_MANY = 404, 429
 #: What the Engine says when ..., as it says it in any version since 20.10 (moby: daemon/start.go, libnetwork/portallocator).
 _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (
@@ -166,6 +166,9 @@ def engine_error(status: int, message: str, where: str = "", retry_after: str | 
     for pattern, kind, hint in _CAUSES:
         if pattern.search(text):
             return HodeiError(kind, text, hint=hint, where=where, retryable=False)
+    if (status, text) == (_NOT_FOUND, "Not Found"):  # of a thing that is not there an Engine says which
+        hint = "Podman's socket, say, has not all calls of Docker's: see the page of the Docker provider."
+        return HodeiError(Kind.COMPATIBILITY, "this Engine has no such call", hint=hint, where=where)
     kind = _STATUS_KINDS.get(status, Kind.PROVIDER_SPECIFIC)
     if kind not in (Kind.RESOURCE_EXHAUSTED, Kind.NETWORK):
         return HodeiError(kind, text, where=where)
