@@ -98,7 +98,7 @@ def test_a_converge_in_a_storm(place: Path, engine: Any, seed: int) -> None:
         fleet = DockerFleet(place, url, policy=QUICK._replace(retry=RetryPolicy(6, 0.02, 0.1)))
         report = fleet.converge(wanted)
         fleet.close()
-    assert storm.calls > 20
+    assert storm.refused
     told = {str(one.change.address) for one in report.results if one.status == "done"}
     fleet = DockerFleet(place, engine.url)
     assert {str(one.address) for one in fleet.provider.list().observations} >= told

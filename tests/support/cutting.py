@@ -105,7 +105,7 @@ class Refusing(Between):
 
 class Storm(Between):
     """Answers calls by itself, with the status that ``weather`` names; lets those pass for which it says 0. ``asked`` has the
-    moment of each call, on the monotonic clock.
+    moment of each call, on the monotonic clock; ``refused`` counts those that did not pass.
     """
 
     def __init__(self, upstream: str, weather: Callable[[], int], retry_after: int = 0) -> None:
@@ -113,6 +113,7 @@ class Storm(Between):
         self.weather = weather
         self._retry_after = retry_after
         self.asked: list[float] = []
+        self.refused = 0
 
     def _pass(self, data: bytes, client: socket.socket, engine: socket.socket, *, asks: bool) -> bool:
         if asks and data.startswith(_ASKING):
@@ -120,6 +121,7 @@ class Storm(Between):
                 self.calls += 1
                 self.asked.append(time.monotonic())
                 status = self.weather()
+                self.refused += status > 0
             if status:
                 _read_body(data, client)
                 client.sendall(self._refusal(status))
