@@ -221,7 +221,7 @@ class Containers:
 
     def _set(self, row: Row, wanted: Mapping[str, Any]) -> None:
         """Change what an Engine can change; of what it is not told it keeps the old value."""
-        body = {"PidsLimit": -1, **{name: value for name, value in wanted.items() if value}}
+        body = {name: value for name, value in wanted.items() if value}
         api = self._engine.api
         with told():
             api._result(api._post_json(api._url("/containers/{0}/update", row.container), data=body), json=True)

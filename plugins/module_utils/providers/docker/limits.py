@@ -65,6 +65,8 @@ def settable(wanted: Mapping[str, Any], host: Mapping[str, Any], cores: int) -> 
         found["NanoCpus"] = cores * _NANO
     if not wanted["Memory"] and host.get("Memory"):
         found |= {"Memory": _UNLIMITED, "MemorySwap": _UNLIMITED}  # -1 for the second, and the kernel refuses the first
+    if not wanted["PidsLimit"] and host.get("PidsLimit"):
+        found["PidsLimit"] = -1
     if host.get("CpuQuota") and not host.get("NanoCpus"):  # it never takes the other word then
         found |= {"NanoCpus": 0, "CpuQuota": wanted["NanoCpus"] * (host.get("CpuPeriod") or _PERIOD) // _NANO or -1}
     if host.get("CpuShares"):

@@ -67,8 +67,10 @@ def test_a_limit_is_taken_away() -> None:
     assert (wanted["NanoCpus"], wanted["CpuShares"], wanted["CpusetCpus"]) == (4_000_000_000, 1024, "0-3")
     assert wanted["Memory"] > 1 << 60
     assert wanted["MemorySwap"] == wanted["Memory"]
-    assert drift({**FULL, **wanted, "PidsLimit": -1}, wanted) == {}
+    assert wanted["PidsLimit"] == -1
+    assert drift({**FULL, **wanted}, wanted) == {}
     assert settable(limits(ALL), BARE, 0) == limits(ALL)
+    assert settable(limits({}), BARE, 0)["PidsLimit"] == 0, "an Engine without cgroups does not even take one away"
 
 
 @pytest.mark.parametrize(("cpu", "quota"), [(None, -1), (500, 25_000)])
