@@ -12,20 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...model.errors import HodeiError, Kind
 from ...model.states import WorkerState
 from . import records
 from .engine import Engine
-from .records import Record
 from .seeing import ended_since, is_unclear
-from .survey import Row, Survey
+from .survey import Survey
 
-Note = Callable[[Row, Callable[[Record], Record]], Row]
+if TYPE_CHECKING:
+    from .containers import Containers
 
 
-def note_done(engine: Engine, survey: Survey, note: Note) -> None:
-    """Note which workers have ended with 0 since their Engine began. Raises HodeiError."""
+def note_done(engine: Engine, survey: Survey, containers: Callable[[], Containers]) -> None:
+    """Note which workers have ended with 0 since their Engine began; ``containers`` is asked for only then. Raises HodeiError."""
     filters = {"label": [f"{records.OWNER}={survey.owner}"], "exited": ["0"]}
     ended = {one["Id"] for one in engine.get("/containers/json", all=1, filters=filters)}
     unnoted = [row for row in survey.rows() if row.container in ended and not row.record.ended] if ended else ()
@@ -34,7 +35,9 @@ def note_done(engine: Engine, survey: Survey, note: Note) -> None:
         seen = survey.inspect(row.container)
         if seen is not None and is_unclear(seen, row.record) and ended_since(seen, began):
             try:
-                note(row, lambda record: replace(record, ended=[WorkerState.COMPLETED.value, "", engine.now()]))
+                containers().note(
+                    row, lambda record: replace(record, ended=[WorkerState.COMPLETED.value, "", engine.now()])
+                )
             except HodeiError as error:
                 if error.kind is not Kind.CONFLICT:  # somebody else is at it
                     raise

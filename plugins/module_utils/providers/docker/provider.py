@@ -203,7 +203,7 @@ class DockerProvider:
         """
         self._networks.attend()
         sweep(self._engine, self._settings.owner)
-        note_done(self._engine, self._survey, lambda row, change: self._containers.note(row, change))
+        note_done(self._engine, self._survey, lambda: self._containers)
         if self._reaper is None:
             self._undone = tuple(self.keeper.sweep())
         elif not self._reaper.runs() and self._is_needed(self._survey.rows()):
