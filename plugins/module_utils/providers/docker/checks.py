@@ -15,7 +15,7 @@ from typing import Any
 from ...model.errors import HodeiError, Problem
 from ...model.quantities import show_cpu
 from ...model.worker import Instance, Spec
-from .limits import ENFORCED
+from .limits import ENFORCED, enforces
 from .profiles import seccomp_profile
 
 Said = Iterator[tuple[str, str, str]]
@@ -113,8 +113,8 @@ class Checks:
 
     def _limits(self, spec: Spec) -> Said:
         resources = spec.get("resources", {})
-        for field, lacking in ENFORCED.items():
-            if resources.get(field) and not self._info().get(lacking, True):
+        for field in ENFORCED:
+            if resources.get(field) and not enforces(self._info(), field):
                 hint = "give the Engine that controller of cgroups (rootless: delegate it to its user), or remove the limit"
                 yield f"resources.{field}", "this Engine enforces no such limit", hint
         memory, cpu = resources.get("memory"), resources.get("cpu")

@@ -53,6 +53,12 @@ def limits(spec: Spec) -> dict[str, Any]:
     }
 
 
+def enforces(info: Mapping[str, Any], field: str) -> bool:
+    """Tell whether an Engine can enforce a limit. Podman says so of any, also where it ignores all: without root, by cgroup v1."""
+    ignores = info.get("Rootless") and info.get("CgroupVersion") == "1"
+    return bool(info.get(ENFORCED[field], True)) and not ignores
+
+
 def needs_cores(spec: Spec, host: Mapping[str, Any]) -> bool:
     """Tell whether taking a limit away needs the number of the machine's cores."""
     return bool(host.get("CpusetCpus") or (host.get("NanoCpus") and not spec.get("resources", {}).get("cpu")))

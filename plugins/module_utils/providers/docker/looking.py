@@ -13,7 +13,7 @@ from typing import Any
 from ...model.errors import HodeiError, Kind
 from ...model.finding import Finding, findings_of, ok, problem, warning
 from .engine import Engine
-from .limits import ENFORCED
+from .limits import ENFORCED, enforces
 from .sdk import import_sdk
 from .seeing import seconds
 
@@ -74,7 +74,7 @@ def examine(engine: Engine) -> Iterator[Finding]:
         yield ok("", f"Python library docker {import_sdk().__version__}")
     except HodeiError as error:
         yield from findings_of("", error)
-    lacking = [field for field, name in ENFORCED.items() if not info.get(name)]
+    lacking = [field for field in ENFORCED if not enforces(info, field)]
     if lacking:
         said = f"this Engine enforces no limit of {', '.join(lacking)}"
         yield problem("", said, "Give it the cgroup controllers; rootless: delegate them to its user.")

@@ -16,6 +16,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.endpoint import Endpoint
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.engine import Engine
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.fields import COLUMN, column
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.limits import ENFORCED, enforces
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.sdk import engine_error
 
 DOCKER, PODMAN = ({"Components": [{"Name": name}]} for name in ("Engine", "Podman Engine"))
@@ -51,6 +52,13 @@ def test_what_cannot_be_changed_is_made_anew() -> None:
         ("resources.cpu", "resources.memory", "resources.pids", "restart"), OnChange.REPLACE
     )
     assert column("", reaper=True, updates=True) == COLUMN
+
+
+@pytest.mark.parametrize(("rootless", "cgroup"), [(True, "1"), (True, "2"), (False, "1")])
+def test_limits_that_it_ignores(rootless: bool, cgroup: str) -> None:
+    """It says that it has them all the same."""
+    info = {"Rootless": rootless, "CgroupVersion": cgroup, **dict.fromkeys(ENFORCED.values(), True)}
+    assert {enforces(info, field) for field in ENFORCED} == {not (rootless and cgroup == "1")}
 
 
 def test_a_call_that_is_not_there() -> None:
