@@ -19,7 +19,7 @@ from ...model.states import WorkerState
 from . import records
 from .engine import Engine
 from .seeing import ended_since, is_unclear
-from .survey import Survey
+from .survey import Row, Survey
 
 if TYPE_CHECKING:
     from .containers import Containers
@@ -30,14 +30,19 @@ def note_done(engine: Engine, survey: Survey, containers: Callable[[], Container
     filters = {"label": [f"{records.OWNER}={survey.owner}"], "exited": ["0"]}
     ended = {one["Id"] for one in engine.get("/containers/json", all=1, filters=filters)}
     unnoted = [row for row in survey.rows() if row.container in ended and not row.record.ended] if ended else ()
-    began = survey.engine_began() if unnoted else 0.0
-    for row in unnoted:
-        seen = survey.inspect(row.container)
-        if seen is not None and is_unclear(seen, row.record) and ended_since(seen, began):
-            try:
-                containers().note(
-                    row, lambda record: replace(record, ended=[WorkerState.COMPLETED.value, "", engine.now()])
-                )
-            except HodeiError as error:
-                if error.kind is not Kind.CONFLICT:  # somebody else is at it
-                    raise
+    seen = [(row, survey.inspect(row.container)) for row in unnoted]
+    unclear = [(row, one) for row, one in seen if one is not None and is_unclear(one, row.record)]
+    began = (
+        survey.engine_began() if unclear else 0.0
+    )  # asked last: of an Engine that is started anew meanwhile nothing is noted
+    for row, one in unclear:
+        if ended_since(one, began):
+            _note(containers(), row, engine.now())
+
+
+def _note(containers: Containers, row: Row, now: float) -> None:
+    try:
+        containers.note(row, lambda record: replace(record, ended=[WorkerState.COMPLETED.value, "", now]))
+    except HodeiError as error:
+        if error.kind is not Kind.CONFLICT:  # somebody else is at it
+            raise
