@@ -33,7 +33,7 @@ from ansible_collections.hodei.workers.tests.testbed.registry import Registry
 pytestmark = pytest.mark.xdist_group("docker")
 SOAK = bool(os.environ.get("HODEI_SOAK"))
 #: So much is left of the disk: nothing, too little for a container or for its file, enough for some of that.
-LEFT = range(0, 400_000, 8_000) if SOAK else (0, 60_000, 150_000)
+LEFT = range(0, 280_000, 8_000) if SOAK else (0, 100_000)
 CURE = "no space left on device. Make room on the Engine's disk: `docker system df`."
 SIZE, BIGGER = 200_000, 900_000
 
