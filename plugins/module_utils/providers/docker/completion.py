@@ -32,9 +32,8 @@ def note_done(engine: Engine, survey: Survey, containers: Callable[[], Container
     unnoted = [row for row in survey.rows() if row.container in ended and not row.record.ended] if ended else ()
     seen = [(row, survey.inspect(row.container)) for row in unnoted]
     unclear = [(row, one) for row, one in seen if one is not None and is_unclear(one, row.record)]
-    began = (
-        survey.engine_began() if unclear else 0.0
-    )  # asked last: of an Engine that is started anew meanwhile nothing is noted
+    # Asked last: of an Engine that is started anew meanwhile nothing is noted.
+    began = survey.engine_began() if unclear else 0.0
     for row, one in unclear:
         if ended_since(one, began):
             _note(containers(), row, engine.now())
