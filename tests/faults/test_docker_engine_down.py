@@ -20,14 +20,12 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.worker import 
 from ansible_collections.hodei.workers.tests.support.cutting import Cutting, standing
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     DockerFleet,
-    clear,
     containers,
     errors,
     records,
     there,
 )
 from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
-from ansible_collections.hodei.workers.tests.support.places import quick_directory
 from ansible_collections.hodei.workers.tests.testbed.dockerd import OwnEngine
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -43,22 +41,12 @@ MIDDLE = BOTH if SOAK else [("hangs", "create"), ("dies", "create"), ("stops", "
 
 
 @pytest.fixture
-def engine(shared_testbed: Any) -> Iterator[OwnEngine]:
-    """An Engine that may be hurt, with nothing of ours on it, before and after."""
-    found = shared_testbed.need("docker")
-    if not isinstance(found, OwnEngine):
+def engine(engine: Any) -> Iterator[OwnEngine]:
+    """One that may be hurt."""
+    if not isinstance(engine, OwnEngine):
         pytest.skip("this Engine belongs to somebody else")
-    clear(found.api)
-    yield found
-    heal(found)
-    clear(found.api)
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """Where state is."""
-    with quick_directory() as path:
-        yield path
+    yield engine
+    heal(engine)
 
 
 def heal(engine: OwnEngine) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from ansible_collections.hodei.workers.plugins.module_utils.engine.state.holder 
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     DockerFleet,
-    clear,
     containers,
     errors,
     fail_around_calls,
@@ -30,7 +29,6 @@ from ansible_collections.hodei.workers.tests.support.docker_fleets import (
 )
 from ansible_collections.hodei.workers.tests.support.fleets import OWNER
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
-from ansible_collections.hodei.workers.tests.support.places import quick_directory
 
 pytestmark = pytest.mark.xdist_group("docker")
 SOAK = bool(os.environ.get("HODEI_SOAK"))
@@ -51,22 +49,6 @@ TWO = """
 - {name: rests, state: stopped}
 - {name: comes}
 """
-
-
-@pytest.fixture
-def engine(shared_testbed: Any) -> Iterator[Any]:
-    """An Engine with nothing of ours on it, before and after."""
-    found = shared_testbed.need("docker")
-    clear(found.api)
-    yield found
-    clear(found.api)
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """Where state is."""
-    with quick_directory() as path:
-        yield path
 
 
 def run(place: Path, engine: Any, wanted: Document, **options: Any) -> None:

@@ -16,7 +16,6 @@ import pytest
 
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     DockerFleet,
-    clear,
     containers,
     errors,
     records,
@@ -34,15 +33,6 @@ TWO = """
 - {name: moved}
 - {name: sleeps, state: paused}
 """
-
-
-@pytest.fixture
-def engine(shared_testbed: Any) -> Iterator[Any]:
-    """An Engine with nothing of ours on it, before and after."""
-    found = shared_testbed.need("docker")
-    clear(found.api)
-    yield found
-    clear(found.api)
 
 
 @pytest.fixture

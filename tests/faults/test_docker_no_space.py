@@ -24,7 +24,6 @@ from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     there,
 )
 from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
-from ansible_collections.hodei.workers.tests.support.places import quick_directory
 from ansible_collections.hodei.workers.tests.testbed.dockerd import OwnEngine
 from ansible_collections.hodei.workers.tests.testbed.network import Network
 from ansible_collections.hodei.workers.tests.testbed.plugin import PytestBed
@@ -61,13 +60,6 @@ def engine(bed: tuple[OwnEngine, Registry]) -> Iterator[OwnEngine]:
     found.fill()
     found.make_room()
     clear(found.api)
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """Where state is."""
-    with quick_directory() as path:
-        yield path
 
 
 def converge(place: Path, engine: OwnEngine, wanted: Any, **options: Any) -> Report:

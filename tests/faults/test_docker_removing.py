@@ -20,7 +20,6 @@ from docker.errors import APIError
 from ansible_collections.hodei.workers.tests.support.cutting import Refusing, standing
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     DockerFleet,
-    clear,
     containers,
     errors,
     records,
@@ -34,14 +33,11 @@ COUNT, ROUNDS = (16, 20) if os.environ.get("HODEI_SOAK") else (4, 1)
 
 
 @pytest.fixture
-def engine(shared_testbed: Any) -> Iterator[OwnEngine]:
-    """An Engine with nothing of ours on it, before and after."""
-    found = shared_testbed.need("docker")
-    if not isinstance(found, OwnEngine):
+def engine(engine: Any) -> OwnEngine:
+    """One that may be hurt."""
+    if not isinstance(engine, OwnEngine):
         pytest.skip("this Engine belongs to somebody else")
-    clear(found.api)
-    yield found
-    clear(found.api)
+    return engine
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,12 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.guard import BreakerPolicy, Policy
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.retry import RetryPolicy
 from ansible_collections.hodei.workers.tests.support.cutting import Storm, standing
-from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, clear, containers, errors, there
+from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, containers, errors, there
 from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
-from ansible_collections.hodei.workers.tests.support.places import quick_directory
 
 pytestmark = pytest.mark.xdist_group("docker")
 RESET = 1.0
 QUICK = Policy("local", retry=RetryPolicy(3, 0.02, 0.1), breaker=BreakerPolicy(5, RESET))
-
-
-@pytest.fixture
-def engine(shared_testbed: Any) -> Iterator[Any]:
-    """An Engine with nothing of ours on it, before and after."""
-    found = shared_testbed.need("docker")
-    clear(found.api)
-    yield found
-    clear(found.api)
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """Where state is."""
-    with quick_directory() as path:
-        yield path
 
 
 def test_the_breaker_opens_and_one_trial_passes(place: Path, engine: Any) -> None:
