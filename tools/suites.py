@@ -50,7 +50,7 @@ class Suite:
 
 SUITES = (
     Suite("unit", processes=2, timeout=60),
-    Suite("conformance", processes=2, timeout=180),
+    Suite("conformance", processes=3, timeout=180),  # most of its time it waits
     Suite("integration", processes=2, timeout=300),
     Suite("faults", processes=2, timeout=600),
 )

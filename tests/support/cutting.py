@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 import time
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -149,7 +150,7 @@ def _read_body(data: bytes, client: socket.socket) -> None:
 def standing(between: Between, place: Path | None = None) -> Iterator[str]:
     """Yield the address at which something stands: a socket in a directory, or a port of the loopback."""
     with socket.socket(socket.AF_UNIX if place else socket.AF_INET) as server:
-        server.bind(str(place / f"{id(between)}.sock") if place else ("127.0.0.1", 0))
+        server.bind(str(place / f"{uuid.uuid4().hex}.sock") if place else ("127.0.0.1", 0))
         server.listen(64)
         thread = threading.Thread(target=between.serve, args=(server,), daemon=True)
         thread.start()
