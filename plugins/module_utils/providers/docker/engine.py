@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looking at an Engine: plain HTTP on connections that are kept, because importing the SDK takes longer than a whole look.
 
-docs/decisions/ has the figures.
+docs/decisions/0041 has the figures.
 """
 
 from __future__ import annotations
