@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, NoReturn
@@ -221,6 +222,8 @@ def main() -> int:
     try:
         story(demo)
         wait_for(lambda: not demo.world.left(), f"the last {demo.world.one} to leave")
+    except urllib.error.URLError as error:
+        stop(f"no worker answers on 127.0.0.1 ({error.reason}): does the Engine run on this machine?")
     finally:
         clean_up(demo)
     if directory.exists():
