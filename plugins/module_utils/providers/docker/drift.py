@@ -18,6 +18,8 @@ from .records import Record
 CHANGED = "hmac:changed"
 #: Times that differ by less (seconds) are the same one, written in another way.
 _SAME_TIME = 1e-5
+#: What an Engine says of what it was asked; all else is about whether it answers.
+_ANSWERS = (Kind.PROVIDER_SPECIFIC, Kind.CONFLICT, Kind.CONFIGURATION)
 #: Stands for a path that leads through something that is no directory.
 _ODD = Stat(0, 0, 0.0, is_file=False, is_directory=False, is_link=False)
 
@@ -48,11 +50,7 @@ def _look(engine: Engine, container: str, path: str) -> Stat | None:
     try:
         return stat(engine, container, path)
     except HodeiError as error:
-        if error.kind in (
-            Kind.PROVIDER_SPECIFIC,
-            Kind.CONFLICT,
-            Kind.CONFIGURATION,
-        ):  # what it was asked, not whether it answers
+        if error.kind in _ANSWERS:
             return _ODD
         raise
 
