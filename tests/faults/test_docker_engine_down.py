@@ -156,7 +156,7 @@ def test_hung_up(place: Path, engine: OwnEngine, after: bool) -> None:
     for number in range(1, 100):
         wanted = (one, two)[number % 2]
         cut = Cutting(engine.url, number if SOAK else number * 3, after=after)
-        with standing(cut, place) as url:
+        with standing(cut, local=True) as url:
             fleet = DockerFleet(place, url)
             fleet.converge(wanted)
             fleet.close()

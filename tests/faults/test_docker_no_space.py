@@ -120,7 +120,7 @@ def test_deleting_makes_room(place: Path, engine: OwnEngine) -> None:
     engine.fill()
     assert errors(converge(place, engine, some)) == [], "nothing to do needs none either"
     full = Refusing(engine.url, "POST /v1.41/volumes/create", 500, "write metadata.db: no space left on device", 1)
-    with standing(full, place) as url, closing(DockerFleet(place, url)) as fleet:
+    with standing(full, local=True) as url, closing(DockerFleet(place, url)) as fleet:
         assert errors(fleet.converge(one)) == []
     assert full.calls
     assert [*there(engine.api)] == [f"{OWNER}.d.1"]

@@ -64,7 +64,7 @@ def test_its_removal_is_in_progress(fleet: DockerFleet, engine: OwnEngine, tmp_p
     assert errors(fleet.converge(some)) == []
     container = there(engine.api)[f"{OWNER}.a.1"]
     busy = Refusing(engine.url, "DELETE /", 409, f"removal of container {container} is already in progress", 2)
-    with standing(busy, tmp_path) as url, closing(DockerFleet(tmp_path, url)) as theirs:
+    with standing(busy, local=True) as url, closing(DockerFleet(tmp_path, url)) as theirs:
         assert errors(theirs.converge(one)) == []
     assert busy.calls > 2
     all_is_well(fleet, engine, one)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import select
 import socket
+import tempfile
 import threading
 import time
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 _CHANGING = (b"POST ", b"DELETE ")
 _ASKING = (*_CHANGING, b"GET ", b"HEAD ", b"PUT ")
@@ -147,15 +146,21 @@ def _read_body(data: bytes, client: socket.socket) -> None:
 
 
 @contextmanager
-def standing(between: Between, place: Path | None = None) -> Iterator[str]:
-    """Yield the address at which something stands: a socket in a directory, or a port of the loopback."""
-    with socket.socket(socket.AF_UNIX if place else socket.AF_INET) as server:
-        server.bind(str(place / f"{uuid.uuid4().hex}.sock") if place else ("127.0.0.1", 0))
+def standing(between: Between, *, local: bool = False) -> Iterator[str]:
+    """Yield the address at which something stands: a socket in a directory of its own (``local``), or a port of the loopback.
+
+    A socket's path may have 107 bytes, which a test's own directory can use up.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="hodei-") as place,
+        socket.socket(socket.AF_UNIX if local else socket.AF_INET) as server,
+    ):
+        server.bind(f"{place}/s" if local else ("127.0.0.1", 0))
         server.listen(64)
         thread = threading.Thread(target=between.serve, args=(server,), daemon=True)
         thread.start()
         try:
-            yield f"unix://{server.getsockname()}" if place else "tcp://{}:{}".format(*server.getsockname())
+            yield f"unix://{server.getsockname()}" if local else "tcp://{}:{}".format(*server.getsockname())
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join(5)
