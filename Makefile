@@ -88,7 +88,7 @@ ruff:  ## rules of Python code
 ruff-format:  ## layout of Python code
 	$(gate) ruff format --quiet --diff .
 
-mypy:  ## types: strict in model, engine, providers and resilience
+mypy:  ## types: strict in every room but ansible and compose
 	$(gate) python tools/typing_gate.py
 
 arrows:  ## who may import whom

@@ -16,11 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = "ansible_collections.hodei.workers"
 UTILS = ("plugins", "module_utils")
-LEAVES = frozenset({"model", "resilience"})
+LEAVES = frozenset({"model", "resilience", "durable"})
 ROOMS: dict[str, frozenset[str]] = {
     "model": frozenset(),
     "resilience": frozenset({"model"}),
-    "engine": frozenset({"model"}),
+    "durable": frozenset({"model"}),
+    "engine": frozenset({"model", "durable"}),
     "rotation": LEAVES | {"engine"},
     "lifecycle": LEAVES | {"engine"},
     "providers": LEAVES,

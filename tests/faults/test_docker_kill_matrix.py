@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.engine import failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.holder import this_process
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.engine import apply, converge, failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.engine import apply, converge
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Report
 from ansible_collections.hodei.workers.plugins.module_utils.engine.options import Options
 from ansible_collections.hodei.workers.plugins.module_utils.engine.planjson import plan_to_dict

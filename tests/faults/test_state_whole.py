@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.uninstalling import run_uninstall
-from ansible_collections.hodei.workers.plugins.module_utils.engine.state import connect
+from ansible_collections.hodei.workers.plugins.module_utils.durable import connect
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.backup import (
     Backup,
     decode,

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.hodei.workers.plugins.module_utils.engine import failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Report, Tools
 from ansible_collections.hodei.workers.plugins.module_utils.model.entries import Fragment
 from ansible_collections.hodei.workers.plugins.module_utils.model.parse import RawDocument, parse

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from ansible_collections.hodei.workers.plugins.module_utils.engine import failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
 
 KILLED = -signal.SIGKILL
 

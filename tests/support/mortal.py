@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.hodei.workers.plugins.module_utils.engine import failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
 from ansible_collections.hodei.workers.plugins.module_utils.engine.interrupt import Stop
 
 

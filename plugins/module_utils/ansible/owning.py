@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..engine.failpoints import hit
+from ..durable.draft import sync_directory
+from ..durable.failpoints import hit
 from ..engine.lease import held_lease
-from ..engine.state.keys import has_key, owner_directory, sync_directory
+from ..engine.state.keys import has_key, owner_directory
 from ..engine.state.sqlite import SqliteState
 from ..engine.world import World
 from ..model.errors import HodeiError, Kind

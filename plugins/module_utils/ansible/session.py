@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..durable.place import problem_of_place
 from ..engine.state.holder import this_process
 from ..engine.state.keys import FleetKey, load_key, owner_directory
-from ..engine.state.place import problem_of_place
 from ..engine.state.sqlite import SqliteState
 from ..model.configs import read_backend, read_providers
 from ..model.entries import Fragment

@@ -12,9 +12,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..durable.draft import remove_drafts
 from ..engine.naming import several
 from ..engine.options import Options
-from ..engine.state.draft import remove_drafts
 from ..engine.state.keys import KEY_FILE, has_key
 from ..engine.survey import survey
 from ..model.errors import HodeiError, Kind

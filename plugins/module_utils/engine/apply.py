@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..durable.failpoints import hit
 from ..model.address import Address
 from ..model.change import Action, Change, Plan
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Limits, Listener, Outcome, Provider
 from .admission import BOOKKEEPING, Admission, Batch
 from .calls import Caller
-from .failpoints import hit
 from .graph import Graph, Step
 from .interrupt import Stop
 from .journal import Journal

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from ..durable.failpoints import hit
 from ..model.carry import Support, cell
 from ..model.change import Action
 from ..model.errors import HodeiError, Kind
@@ -15,7 +16,6 @@ from ..model.normal import with_defaults
 from ..model.ports import CreateRequest, DrainRequest, Labels, Observation, Outcome, Provider, Target, Verb
 from ..model.worker import Instance, Lifecycle
 from .difference import covered
-from .failpoints import hit
 from .finishing import FIELD, drain_of
 from .graph import Step
 from .journal import Journal

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..durable.failpoints import hit
 from ..model.change import Action, Plan
 from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.ports import Authorizer, StateStore
 from ..model.records import Run, State
 from ..model.worker import Document
-from .failpoints import hit
 from .inputs import Inputs
 from .lease import LeaseKeeper, held_lease
 from .plan import make_plan

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from ..durable.failpoints import hit
 from ..model.address import Address
 from ..model.errors import HodeiError, Kind
 from ..model.ports import Outcome, StateStore
 from ..model.records import Operation, OperationEnd, Resource
 from ..model.worker import Instance
-from .failpoints import hit
 from .graph import Step
 from .lease import LeaseKeeper
 from .outcome import Before, end_of

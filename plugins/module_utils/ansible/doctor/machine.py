@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...engine.state.place import problem_of_place
+from ...durable.place import problem_of_place
 from ...model.finding import Finding, ok, problem, warning
 from ...model.quantities import rough_size, rough_time
 from ..python_version import NEEDED

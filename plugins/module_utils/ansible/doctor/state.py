@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...durable.connect import explained, snapshot
 from ...engine.state import migrate
-from ...engine.state.connect import explained, snapshot
+from ...engine.state.codec import STATE
 from ...engine.state.holder import provably_dead, shown
 from ...engine.state.keys import has_key, how_to_begin, load_key
 from ...engine.state.verify import verify
@@ -53,7 +54,7 @@ def missing(directory: Path, lineage: str, cure: str) -> Iterator[Finding]:
 
 def integrity(path: Path) -> Iterator[Finding]:
     """Whether the file is sound, and of which format; reading it checks every record."""
-    with explained(path):
+    with explained(path, STATE):
         number = snapshot(path, migrate.format_of)
         said = snapshot(path, lambda connection: connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if said != "ok":

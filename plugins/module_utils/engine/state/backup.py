@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...durable.connect import explained, open_writer, snapshot
+from ...durable.draft import draft_of, sync_directory, write_durably
 from ...model.errors import HodeiError, Kind
-from .connect import explained, open_writer, snapshot
-from .draft import draft_of, write_durably
-from .keys import create_key, has_key, load_key, sync_directory
+from .codec import STATE
+from .keys import create_key, has_key, load_key
 from .sqlite import SqliteState
 
 FORMAT = 1
@@ -163,7 +164,7 @@ def restore(backup: Backup, directory: Path, holder: str, now: float) -> None:
 
 def _fold_log(path: Path) -> bool:
     """Have a state file hold all that its log holds, which can go then; false while somebody reads an older state."""
-    with explained(path), closing(open_writer(path)) as connection:
+    with explained(path, STATE), closing(open_writer(path, STATE)) as connection:
         busy, _frames, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 

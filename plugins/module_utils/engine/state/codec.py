@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 from zlib import crc32
 
+from ...durable.connect import Subject
 from ...model.address import parse_address
 from ...model.errors import HodeiError, Kind
 from ...model.records import Operation, Resource, Run
@@ -45,6 +46,10 @@ def damaged(message: str) -> HodeiError:
         hint="Restore a backup (hodei.workers.restore). Or move state.db, state.db-wal and state.db-shm away: with hodei_lineage "
         "in the document, the next converge rebuilds them from what runs.",
     )
+
+
+#: What the messages of SQLite call it.
+STATE = Subject("the state", "backend.path or HODEI_STATE_DIR", damaged)
 
 
 def encode_resource(resource: Resource) -> Row:

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...durable.private import create_private, read_private, unusable
 from ...model.errors import HodeiError, Kind
 from ...model.settings import Setting, state_directory
-from .draft import draft_of, write_durably
 
 KEY_FILE, KEY_BYTES = "fleet.key", 32
 _SHOWN = 5
+_NAME = "the fleet's key"
 _BACKUP = f"Restore {KEY_FILE} from your backup"
 
 
@@ -59,16 +59,11 @@ def load_key(directory: Path) -> FleetKey:
     """Read the key; raise HodeiError(configuration) when it is missing, cut short, or anybody else can reach it."""
     path = directory / KEY_FILE
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        secret = read_private(path, _NAME, KEY_BYTES)
     except FileNotFoundError:
         raise _missing(directory) from None
-    except OSError as error:
-        raise _unusable(path, error.strerror or str(error), "Run the task as the user who owns the fleet.") from error
-    with os.fdopen(descriptor, "rb") as file:
-        _refuse_reachable(path, os.fstat(descriptor))
-        secret = file.read(KEY_BYTES + 1)
     if len(secret) != KEY_BYTES:
-        raise _unusable(path, f"it is not {KEY_BYTES} bytes long", f"{_BACKUP}.")
+        raise unusable(path, _NAME, f"it is not {KEY_BYTES} bytes long", f"{_BACKUP}.")
     return _fleet_key(secret)
 
 
@@ -78,46 +73,13 @@ def create_key(directory: Path, secret: bytes | None = None) -> FleetKey:
     Raises already_exists when there is one.
     """
     path = directory / KEY_FILE
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret = secret or os.urandom(KEY_BYTES)
-        with draft_of(path) as draft:
-            write_durably(draft, secret)
-            if has_key(directory):
-                raise FileExistsError
-            os.replace(draft, path)
-        for changed in (directory, directory.parent):
-            sync_directory(changed)
-    except FileExistsError as error:
-        raise HodeiError(Kind.ALREADY_EXISTS, f"{path} exists already", hint="It is kept as it is.") from error
-    except OSError as error:
-        raise _unusable(path, error.strerror or str(error), "Choose a directory that this user can write.") from error
+    secret = secret or os.urandom(KEY_BYTES)
+    create_private(path, _NAME, secret)
     return _fleet_key(secret)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the entries of a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _fleet_key(secret: bytes) -> FleetKey:
     return FleetKey(hashlib.sha256(b"hodei fleet key id\0" + secret).hexdigest()[:12], secret)
-
-
-def _refuse_reachable(path: Path, found: os.stat_result) -> None:
-    if found.st_uid != os.geteuid():
-        raise _unusable(
-            path,
-            f"it belongs to user {found.st_uid}, and this task runs as user {os.geteuid()}",
-            "Run the task as the user who owns the fleet.",
-        )
-    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        mode = stat.S_IMODE(found.st_mode)
-        raise _unusable(path, f"others can read or write it (mode {mode:04o})", f"chmod 600 {path}; who had read it?")
 
 
 def _missing(directory: Path) -> HodeiError:
@@ -144,7 +106,3 @@ def how_to_begin(directory: Path) -> str:
         "Run the playbook hodei.workers.init once, or set HODEI_STATE_DIR (or backend.path) to where the fleet's files are."
         + there
     )
-
-
-def _unusable(path: Path, why: str, hint: str) -> HodeiError:
-    return HodeiError(Kind.CONFIGURATION, f"the fleet's key {path} cannot be used: {why}", hint=hint)

@@ -17,15 +17,15 @@ from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 
+from ...durable.connect import explained, open_writer, snapshot
+from ...durable.draft import sync_directory
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind
 from ...model.records import Event, Lease, Operation, OperationEnd, Resource, Run, State
 from . import codec, migrate, sql
-from .connect import explained, open_writer, snapshot
 from .head import Head, released, renewed, require, taken
 from .history import read_events, read_runs, trim
 from .holder import provably_dead
-from .keys import sync_directory
 
 _SMALLEST = 512  # bytes of the smallest page that SQLite has
 T = TypeVar("T")
@@ -66,13 +66,13 @@ class SqliteState:
 
     def exists(self) -> bool:
         """Tell whether this owner has been initialised; creates nothing."""
-        with explained(self.path):
+        with explained(self.path, codec.STATE):
             return self._has_content() and snapshot(self.path, migrate.format_of) > 0
 
     def initialise(self, owner: str, lineage: str, now: float) -> None:
         """Make the file (0600, in a directory 0700) with an empty state; already_exists when there is one."""
         self._refuse_read_only()
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.path, codec.STATE):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
             self._has_content()
@@ -89,7 +89,7 @@ class SqliteState:
 
     def close(self) -> None:
         """Close the file; SQLite then folds its log into it. The store opens it again when it is used again."""
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.path, codec.STATE):
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
@@ -182,7 +182,7 @@ class SqliteState:
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _look(self, look: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.path, codec.STATE):
             self._refuse_absent()
             if self.read_only:
                 return snapshot(self.path, lambda connection: look(self._up_to_date(connection)))
@@ -192,7 +192,7 @@ class SqliteState:
     @contextmanager
     def _write(self, lease: Lease | None = None) -> Iterator[_Transaction]:
         self._refuse_read_only()
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.path, codec.STATE):
             self._refuse_absent()
             with _transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
                 migrate.refuse_newer(migrate.format_of(connection), len(self._steps))
@@ -206,7 +206,7 @@ class SqliteState:
 
     def _writer(self, *, create: bool = False) -> sqlite3.Connection:
         if self._connection is None:
-            connection = open_writer(self.path, create=create)
+            connection = open_writer(self.path, codec.STATE, create=create)
             try:
                 migrate.upgrade(connection, self.path, self._steps)
             except BaseException:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ...model.errors import Problem
+from ..model.errors import Problem
 
 # SQLite in WAL mode needs memory shared by all its processes and working locks: https://sqlite.org/wal.html.
 _NETWORK = re.compile(

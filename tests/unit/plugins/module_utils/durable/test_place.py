@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.engine.state.place import judged, problem_of_place
+from ansible_collections.hodei.workers.plugins.module_utils.durable.place import judged, problem_of_place
 
 MOUNTS = r"""
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw

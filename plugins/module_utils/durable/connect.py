@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens state.db for writing or for looking, and says in plain words what SQLite's errors mean."""
+"""Opens a SQLite file for writing or for looking, and says in plain words what SQLite's errors mean."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from ...model.errors import HodeiError, Kind
-from .codec import damaged
+from ..model.errors import HodeiError, Kind
 from .wal import damaged_in_the_middle
 
 T = TypeVar("T")
@@ -29,10 +28,18 @@ _CHECKED_SIZE = 64 << 20
 _Stamp: TypeAlias = "tuple[tuple[int, int, int] | None, ...]"
 
 
-def open_writer(path: Path, *, create: bool = False) -> sqlite3.Connection:
+class Subject(NamedTuple):
+    """What a file is to the user: its name in messages, the setting that says where it lies, the error for one that was damaged."""
+
+    name: str
+    setting: str
+    damaged: Callable[[str], HodeiError]
+
+
+def open_writer(path: Path, subject: Subject, *, create: bool = False) -> sqlite3.Connection:
     """Open for writing: each commit is on the disk when it returns, and a crash leaves the old or the new state.
 
-    Raises HodeiError(internal) when the log was damaged, sqlite3.Error for what ``explained`` explains.
+    Raises what ``subject.damaged`` makes when the log was damaged, sqlite3.Error for what ``explained`` explains.
     """
     unclean = _size(_log(path)) > 0
     connection = _connect(path, "mode=rwc" if create else "mode=rw")
@@ -42,16 +49,16 @@ def open_writer(path: Path, *, create: bool = False) -> sqlite3.Connection:
             raise HodeiError(
                 Kind.CONFIGURATION,
                 f"{path} lies on a file system without the shared memory and locks that SQLite needs",
-                hint="Put the state on a local disk: set backend.path or HODEI_STATE_DIR.",
+                hint=f"Put {subject.name} on a local disk: set {subject.setting}.",
             )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
         connection.execute("PRAGMA cell_size_check = ON")
         if unclean:
-            _refuse_damaged_log(connection, path)
+            _refuse_damaged_log(connection, path, subject)
         else:
-            _refuse_cut_file(connection, path)
-        _refuse_damaged_structure(connection, path)
+            _refuse_cut_file(connection, path, subject)
+        _refuse_damaged_structure(connection, path, subject)
     except BaseException:
         connection.close()
         raise
@@ -87,19 +94,19 @@ def snapshot(path: Path, look: Callable[[sqlite3.Connection], T]) -> T:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, subject: Subject) -> Iterator[None]:
     """Turn errors of SQLite and of the file system into HodeiError."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _explain(error, path) from error
+        raise _explain(error, path, subject) from error
     except ValueError as error:  # text that is no UTF-8, or no JSON where we wrote some
-        raise damaged(f"{path} has a record that cannot be read") from error
+        raise subject.damaged(f"{path} has a record that cannot be read") from error
     except OSError as error:
         raise HodeiError(
             Kind.CONFIGURATION,
-            f"the state at {path} cannot be used: {error.strerror or error}",
-            hint="Give this user a writable directory on a local disk (backend.path or HODEI_STATE_DIR).",
+            f"{subject.name} at {path} cannot be used: {error.strerror or error}",
+            hint=f"Give this user a writable directory on a local disk ({subject.setting}).",
         ) from error
 
 
@@ -109,7 +116,7 @@ def _look(path: Path, look: Callable[[sqlite3.Connection], T], logged: bool, sha
     if shared:
         # readonly_shm: SQLite isolates us from a writer, yet neither makes nor writes the log's index (3.22 and later).
         return _ask(_connect(path, "mode=ro&readonly_shm=1"), look)
-    with tempfile.TemporaryDirectory(prefix="hodei-state-") as place:  # 0700; a log that came without its index
+    with tempfile.TemporaryDirectory(prefix="hodei-look-") as place:  # 0700; a log that came without its index
         copy = Path(place) / path.name
         shutil.copyfile(path, copy)
         shutil.copyfile(_log(path), _log(copy))
@@ -136,11 +143,11 @@ def _connect(path: Path, query: str) -> sqlite3.Connection:
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,  # transactions are explicit
-        check_same_thread=False,  # SqliteState serialises its threads
+        check_same_thread=False,  # whoever holds it serialises its threads
     )
 
 
-def _refuse_damaged_log(connection: sqlite3.Connection, path: Path) -> None:
+def _refuse_damaged_log(connection: sqlite3.Connection, path: Path, subject: Subject) -> None:
     """Fail closed when SQLite dropped more of the log than a crash explains.
 
     Asked twice, because another process may be writing: then the two numbers differ and the log is fine.
@@ -154,24 +161,24 @@ def _refuse_damaged_log(connection: sqlite3.Connection, path: Path) -> None:
     except FileNotFoundError:
         return
     if suspicious and _accepted_frames(connection) == accepted:
-        raise damaged(f"{_log(path).name} has a broken record in its middle")
+        raise subject.damaged(f"{_log(path).name} has a broken record in its middle")
 
 
-def _refuse_cut_file(connection: sqlite3.Connection, path: Path) -> None:
+def _refuse_cut_file(connection: sqlite3.Connection, path: Path, subject: Subject) -> None:
     """Fail closed when the file ends before its last page, which SQLite notices only when it needs that page."""
     pages, page = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     if _size(path) < pages * page and _size(_log(path)) <= 0:  # else the rest of it stands in a log begun just now
-        raise damaged(f"{path} ends early")
+        raise subject.damaged(f"{path} ends early")
 
 
-def _refuse_damaged_structure(connection: sqlite3.Connection, path: Path) -> None:
+def _refuse_damaged_structure(connection: sqlite3.Connection, path: Path, subject: Subject) -> None:
     """Fail closed before writing into a damaged file. Costs 1.3 ms per MB, so a file that somebody let grow huge is spared:
     there, the checksums of what is read have to do.
     """
     if _size(path) <= _CHECKED_SIZE:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise damaged(f"{path}: {found}")
+            raise subject.damaged(f"{path}: {found}")
 
 
 def _accepted_frames(connection: sqlite3.Connection) -> int | None:
@@ -180,14 +187,14 @@ def _accepted_frames(connection: sqlite3.Connection) -> int | None:
     return None if busy or frames < 0 else int(frames)
 
 
-def _explain(error: sqlite3.Error, path: Path) -> HodeiError:
+def _explain(error: sqlite3.Error, path: Path, subject: Subject) -> HodeiError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_FULL:
-        return _unwritable(path, "the disk is full")
+        return _unwritable(path, subject, "the disk is full")
     if code == sqlite3.SQLITE_IOERR:
-        return _unwritable(path, "the disk refused (no space, quota, file size limit or input/output error)")
+        return _unwritable(path, subject, "the disk refused (no space, quota, file size limit or input/output error)")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return damaged(f"{path}: {error}")
+        return subject.damaged(f"{path}: {error}")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return HodeiError(
             Kind.CONFLICT,
@@ -198,17 +205,17 @@ def _explain(error: sqlite3.Error, path: Path) -> HodeiError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return HodeiError(
             Kind.CONFIGURATION,
-            f"the state at {path} cannot be written or opened: {error}",
+            f"{subject.name} at {path} cannot be written or opened: {error}",
             hint=f"Check that {path.parent} exists, is not mounted read-only, and that it and its files belong to the user that runs "
             "the task and may be written by it (modes 0700 and 0600).",
         )
-    return damaged(f"{path}: {error}")
+    return subject.damaged(f"{path}: {error}")
 
 
-def _unwritable(path: Path, why: str) -> HodeiError:
+def _unwritable(path: Path, subject: Subject, why: str) -> HodeiError:
     return HodeiError(
         Kind.RESOURCE_EXHAUSTED,
-        f"the state at {path} could not be written: {why}; it is as it was before",
+        f"{subject.name} at {path} could not be written: {why}; it is as it was before",
         hint="Free space or raise the limit, then run again: what was in flight is settled by looking at the world.",
         retryable=False,
     )

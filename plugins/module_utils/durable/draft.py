@@ -43,5 +43,14 @@ def write_durably(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
+def sync_directory(path: Path) -> None:
+    """Make the entries of a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _name(path: Path) -> Path:
     return path.parent / f".{path.name}.draft"
