@@ -52,6 +52,12 @@ class Mount(NamedTuple):
 
 def problem_of_place(path: str | os.PathLike[str]) -> Problem | None:
     """Say why state must not lie at a path, which need not exist yet; None when it may."""
+    why = reason_against(path)
+    return _problem(os.path.realpath(path), why) if why else None
+
+
+def reason_against(path: str | os.PathLike[str]) -> str:
+    """Say why nothing that is to last may lie at a path, which need not exist yet; empty when it may. It is the end of a sentence."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
     except OSError:
@@ -60,15 +66,12 @@ def problem_of_place(path: str | os.PathLike[str]) -> Problem | None:
     return judged(os.path.realpath(path), mounts, os.environ, container=container)
 
 
-def judged(path: str, mountinfo: str, environ: Mapping[str, str], *, container: bool = False) -> Problem | None:
+def judged(path: str, mountinfo: str, environ: Mapping[str, str], *, container: bool = False) -> str:
     """Judge an absolute path by the text of /proc/self/mountinfo, the environment, and whether we are in a container."""
     mount = _mount_of(path, mountinfo)
     if _NETWORK.fullmatch(mount.type):
-        return _problem(
-            path, f"lies on a network file system ({mount.type} at {mount.point}), where its locks do not hold"
-        )
-    why = _vanishes(path, mount, container) or _job_directory(path, environ)
-    return _problem(path, why) if why else None
+        return f"lies on a network file system ({mount.type} at {mount.point}), where its locks do not hold"
+    return _vanishes(path, mount, container) or _job_directory(path, environ)
 
 
 def _vanishes(path: str, mount: Mount, container: bool) -> str:

@@ -1,0 +1,171 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the key-encryption key comes from: a file, an environment variable, the keyring of the desktop, or a passphrase from one of these.
+
+A key is 32 random bytes, written everywhere as base64 (``openssl rand -base64 32``), so that it can move between these places. A
+passphrase is stretched by Argon2id; salt and costs stand in the store (docs/stores/local.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...durable.private import create_private, read_private
+from ...model.errors import HodeiError, Kind
+from ...model.store import Fault, StoreError
+
+KEY_BYTES, SALT_BYTES = 32, 16
+_NAME = "the store's key"
+_MOST_BYTES = 4096
+_SHORTEST = 12
+_HOW = (
+    "A key is 32 random bytes as base64: openssl rand -base64 32. For a passphrase, write passphrase: above its place."
+)
+
+
+class Stretch(NamedTuple):
+    """How a passphrase becomes a key: Argon2id. ``memory`` is in KiB; the defaults are those of the reference, about 0.2 s."""
+
+    salt: bytes
+    memory: int = 64 << 10
+    time: int = 3
+    parallelism: int = 4
+
+    def sane(self) -> bool:
+        """Whether nobody has written costs into the file that would keep a machine busy, or none."""
+        return (
+            SALT_BYTES <= len(self.salt) <= 4 * SALT_BYTES
+            and 8 * self.parallelism <= self.memory <= 1 << 20
+            and 1 <= self.time <= 20
+            and 1 <= self.parallelism <= 64
+        )
+
+
+@dataclass(frozen=True)
+class KeySource:
+    """A place to get the key from; ``load`` reads it each time. ``named`` is how messages call it."""
+
+    named: str
+    load: Callable[[], bytes] = field(repr=False)
+    passphrase: bool = False
+
+    def secret(self, stretch: Stretch | None) -> bytes:
+        """Return the 32 bytes. ``stretch`` is for a passphrase. Raises StoreError(sealed), HodeiError(configuration)."""
+        found = self.load()
+        if not self.passphrase:
+            return _decoded(found, self.named)
+        if stretch is None:
+            raise HodeiError(Kind.INTERNAL, "a passphrase was to be used without salt")
+        return _stretched(found, self.named, stretch)
+
+
+def key_source(config: Mapping[str, Any]) -> KeySource:
+    """Return the source that a ``key`` of a store's configuration names.
+
+    One of ``{file: PATH}``, ``{env: NAME}``, ``{keyring: SERVICE/NAME}``, or ``{passphrase: <one of these>}``.
+    Raises HodeiError(configuration).
+    """
+    if len(config) == 1:
+        kind, place = next(iter(config.items()))
+        if kind == "passphrase" and isinstance(place, Mapping) and "passphrase" not in place:
+            inner = key_source(place)
+            return KeySource(f"the passphrase in {inner.named}", inner.load, passphrase=True)
+        if isinstance(place, str) and place:
+            if kind == "file":
+                return KeySource(place, lambda: _from_file(Path(place).expanduser()))
+            if kind == "env":
+                return KeySource(f"${place}", lambda: _from_environment(place))
+            if kind == "keyring" and "/" in place:
+                return KeySource(f"keyring {place}", lambda: _from_keyring(place))
+    raise HodeiError(
+        Kind.CONFIGURATION,
+        "the key of a store names no place that it could come from",
+        hint="Write one of file: PATH, env: NAME, keyring: SERVICE/NAME, or one of these below passphrase:.",
+    )
+
+
+def create_key_file(path: Path) -> None:
+    """Make a new key, for its owner only; durable when this returns. Raises already_exists when there is one: it is kept."""
+    create_private(path, _NAME, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+
+
+def _from_file(path: Path) -> bytes:
+    try:
+        return read_private(path, _NAME, _MOST_BYTES)
+    except FileNotFoundError:
+        raise _sealed(f"{path} does not exist") from None
+
+
+def _from_environment(name: str) -> bytes:
+    found = os.environ.get(name, "")
+    if not found:
+        raise _sealed(f"the environment variable {name} is not set")
+    return found.encode(errors="surrogateescape")
+
+
+def _from_keyring(place: str) -> bytes:
+    try:
+        import keyring
+    except ImportError as error:
+        raise missing_library("keyring") from error
+    service, _unused, name = place.rpartition("/")
+    try:
+        found = keyring.get_password(service, name)
+    except Exception as error:  # noqa: BLE001 - each back end has its own errors, and they may quote what they found
+        raise _sealed(f"the keyring did not answer ({type(error).__name__})") from None
+    if not found:
+        raise _sealed(f"the keyring has no {name} of {service}")
+    return str(found).encode()
+
+
+def _decoded(found: bytes, named: str) -> bytes:
+    try:
+        key = base64.b64decode(found.strip(), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise HodeiError(Kind.CONFIGURATION, f"what {named} holds is no key", hint=_HOW)
+    return key
+
+
+def _stretched(found: bytes, named: str, stretch: Stretch) -> bytes:
+    try:
+        text = unicodedata.normalize("NFC", found.decode()).rstrip("\r\n")  # keyboards differ, passphrases do not
+    except UnicodeDecodeError:
+        text = ""
+    if len(text) < _SHORTEST:
+        raise HodeiError(
+            Kind.CONFIGURATION, f"{named} is no UTF-8 text of {_SHORTEST} characters or more", hint="Use several words."
+        )
+    try:
+        from argon2.low_level import Type, hash_secret_raw
+    except ImportError as error:
+        raise missing_library("argon2-cffi") from error
+    return hash_secret_raw(
+        text.encode(), stretch.salt, stretch.time, stretch.memory, stretch.parallelism, KEY_BYTES, Type.ID
+    )
+
+
+def missing_library(name: str) -> HodeiError:
+    """Return the error for a library that the interpreter lacks."""
+    return HodeiError(
+        Kind.CONFIGURATION,
+        f"the Python library {name} is missing for {sys.executable}",
+        hint=f"Run: {sys.executable} -m pip install {name}. If another interpreter has it, set ansible_python_interpreter to that one.",
+    )
+
+
+def _sealed(why: str) -> StoreError:
+    return StoreError(
+        Fault.SEALED,
+        f"the store cannot be opened without its key: {why}",
+        hint="Give it the key that it was made with; without that, nobody can read it.",
+    )
