@@ -5,6 +5,8 @@
 
 A value is encrypted with a data key of its own; the data key is wrapped by the key-encryption key (KEK). From a KEK come three
 things that do not tell of each other: what wraps, what authenticates rows, and the id that the file may show.
+
+Keys and values travel as SecretValue and are revealed in the innermost calls only: a traceback that shows local variables shows none.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 import hmac
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ...model.secret_value import SecretValue
 from .sources import missing_library
 
 SCHEMA = 1
@@ -23,15 +26,15 @@ _INFO = b"hodei.workers local store"
 
 @dataclass(frozen=True)
 class Kek:
-    """A key-encryption key of one store; the keys themselves are never printed."""
+    """A key-encryption key of one store."""
 
     id: str
-    wrapping: bytes = field(repr=False)
-    authentication: bytes = field(repr=False)
+    wrapping: SecretValue
+    authentication: SecretValue
 
     def authenticate(self, purpose: str, text: bytes) -> bytes:
         """Return the code (32 bytes) that only who has the key can make."""
-        return hmac.digest(self.authentication, purpose.encode() + b"\0" + text, "sha256")
+        return hmac.digest(self.authentication.reveal(), purpose.encode() + b"\0" + text, "sha256")
 
     def confirms(self, code: bytes, purpose: str, text: bytes) -> bool:
         """Tell whether a code is the one of this text."""
@@ -47,38 +50,38 @@ class Place:
     number: int
 
 
-def derive(secret: bytes, store: str) -> Kek:
+def derive(secret: SecretValue, store: str) -> Kek:
     """Return the KEK of a store (``store`` is its id) from 32 secret bytes. Raises HodeiError(configuration) without the library."""
     try:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
     except ImportError as error:
         raise missing_library("cryptography") from error
-    made = HKDF(SHA256(), length=72, salt=store.encode(), info=_INFO).derive(secret)
-    return Kek(made[64:].hex(), made[:32], made[32:64])
+    made = HKDF(SHA256(), length=72, salt=store.encode(), info=_INFO).derive(secret.reveal())
+    return Kek(made[64:].hex(), SecretValue(made[:32]), SecretValue(made[32:64]))
 
 
-def new_data_key() -> bytes:
+def new_data_key() -> SecretValue:
     """Return a data key for one version."""
-    return os.urandom(DATA_KEY_BYTES)
+    return SecretValue(os.urandom(DATA_KEY_BYTES))
 
 
-def encrypt(data_key: bytes, value: bytes, place: Place) -> bytes:
+def encrypt(data_key: SecretValue, value: SecretValue, place: Place) -> bytes:
     """Return nonce, ciphertext and tag of a value."""
     return _seal(data_key, value, _bound("value", place))
 
 
-def decrypt(data_key: bytes, box: bytes, place: Place) -> bytes | None:
+def decrypt(data_key: SecretValue, box: bytes, place: Place) -> SecretValue | None:
     """Return the value; None when the box is not what was made for this place."""
     return _open(data_key, box, _bound("value", place))
 
 
-def wrap(kek: Kek, data_key: bytes, place: Place) -> bytes:
+def wrap(kek: Kek, data_key: SecretValue, place: Place) -> bytes:
     """Return nonce, ciphertext and tag of a data key."""
     return _seal(kek.wrapping, data_key, _bound("key", place, kek.id))
 
 
-def unwrap(kek: Kek, box: bytes, place: Place) -> bytes | None:
+def unwrap(kek: Kek, box: bytes, place: Place) -> SecretValue | None:
     """Return the data key; None when the box is not what was made for this place and key."""
     return _open(kek.wrapping, box, _bound("key", place, kek.id))
 
@@ -88,18 +91,18 @@ def _bound(purpose: str, place: Place, *more: str) -> bytes:
     return json.dumps([SCHEMA, purpose, place.store, place.path, place.number, *more], separators=(",", ":")).encode()
 
 
-def _seal(key: bytes, text: bytes, bound: bytes) -> bytes:
+def _seal(key: SecretValue, text: SecretValue, bound: bytes) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, text, bound)
+    return nonce + AESGCM(key.reveal()).encrypt(nonce, text.reveal(), bound)
 
 
-def _open(key: bytes, box: bytes, bound: bytes) -> bytes | None:
+def _open(key: SecretValue, box: bytes, bound: bytes) -> SecretValue | None:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     try:
-        return AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], bound)
+        return SecretValue(AESGCM(key.reveal()).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], bound))
     except (InvalidTag, ValueError):  # ValueError: too short to be one
         return None

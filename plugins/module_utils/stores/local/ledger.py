@@ -15,6 +15,7 @@ from typing import Any
 
 from ...durable.failpoints import hit
 from ...model.secret_name import SecretName
+from ...model.secret_value import SecretValue
 from . import crypto, heads, records
 from .heads import Head, bucket_of, corrupt, digest_of
 from .keyring import Keyring
@@ -66,7 +67,7 @@ class Ledger:
             self._check(bucket, some)
         return [self._believed(*row) for row in rows]
 
-    def value(self, record: Record, entry: Entry) -> bytes:
+    def value(self, record: Record, entry: Entry) -> SecretValue:
         """Return the value of a version that has one."""
         path, number = record.name.path, entry.version.number
         row = self._connection.execute("SELECT box FROM value WHERE path = ? AND number = ?", (path, number)).fetchone()
@@ -94,7 +95,7 @@ class Ledger:
 
         return record if record.key == key else records.rewrapped(record, key, anew)
 
-    def add_value(self, record: Record, number: int, value: bytes) -> bytes:
+    def add_value(self, record: Record, number: int, value: SecretValue) -> bytes:
         """Write the value of a new version; return its data key, wrapped."""
         data_key = crypto.new_data_key()
         box = crypto.encrypt(data_key, value, self._place(record, number))
@@ -152,14 +153,14 @@ class Ledger:
             raise corrupt("a row is under a key that the store is not under")
         return self._keyring.find(self.head, key)
 
-    def _data_key(self, record: Record, entry: Entry) -> bytes:
+    def _data_key(self, record: Record, entry: Entry) -> SecretValue:
         number = entry.version.number
         data_key = crypto.unwrap(self._kek(record.key), entry.wrapped, self._place(record, number))
         if data_key is None:
             raise corrupt(f"the data key of version {number} is not what was written", record.name.path)
         return data_key
 
-    def _wrap(self, record: Record, number: int, data_key: bytes) -> bytes:
+    def _wrap(self, record: Record, number: int, data_key: SecretValue) -> bytes:
         return crypto.wrap(self._kek(self.head.key), data_key, self._place(record, number))
 
     def _place(self, record: Record, number: int) -> crypto.Place:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from ...durable.private import create_private, read_private
 from ...model.errors import HodeiError, Kind
+from ...model.secret_value import SecretValue
 from ...model.store import Fault, StoreError
 
 KEY_BYTES, SALT_BYTES = 32, 16
@@ -54,17 +55,22 @@ class KeySource:
     """A place to get the key from; ``load`` reads it each time. ``named`` is how messages call it."""
 
     named: str
-    load: Callable[[], bytes] = field(repr=False)
+    load: Callable[[], SecretValue] = field(repr=False)
     passphrase: bool = False
 
-    def secret(self, stretch: Stretch | None) -> bytes:
+    def secret(self, stretch: Stretch | None) -> SecretValue:
         """Return the 32 bytes. ``stretch`` is for a passphrase. Raises StoreError(sealed), HodeiError(configuration)."""
         found = self.load()
         if not self.passphrase:
-            return _decoded(found, self.named)
-        if stretch is None:
-            raise HodeiError(Kind.INTERNAL, "a passphrase was to be used without salt")
-        return _stretched(found, self.named, stretch)
+            key = _decoded(found)
+            if key is None:
+                raise HodeiError(Kind.CONFIGURATION, f"what {self.named} holds is no key", hint=_HOW)
+            return key
+        text = _typed(found)
+        if text is None or stretch is None:
+            why = f"{self.named} is no UTF-8 text of {_SHORTEST} characters or more"
+            raise HodeiError(Kind.CONFIGURATION, why, hint="Use several words.")
+        return _stretched(text, stretch)
 
 
 def key_source(config: Mapping[str, Any]) -> KeySource:
@@ -97,21 +103,20 @@ def create_key_file(path: Path) -> None:
     create_private(path, _NAME, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
 
 
-def _from_file(path: Path) -> bytes:
+def _from_file(path: Path) -> SecretValue:
     try:
-        return read_private(path, _NAME, _MOST_BYTES)
+        return SecretValue(read_private(path, _NAME, _MOST_BYTES))
     except FileNotFoundError:
         raise _sealed(f"{path} does not exist") from None
 
 
-def _from_environment(name: str) -> bytes:
-    found = os.environ.get(name, "")
-    if not found:
+def _from_environment(name: str) -> SecretValue:
+    if not os.environ.get(name):
         raise _sealed(f"the environment variable {name} is not set")
-    return found.encode(errors="surrogateescape")
+    return SecretValue(os.fsencode(os.environ[name]))
 
 
-def _from_keyring(place: str) -> bytes:
+def _from_keyring(place: str) -> SecretValue:
     try:
         import keyring
     except ImportError as error:
@@ -123,35 +128,33 @@ def _from_keyring(place: str) -> bytes:
         raise _sealed(f"the keyring did not answer ({type(error).__name__})") from None
     if not found:
         raise _sealed(f"the keyring has no {name} of {service}")
-    return str(found).encode()
+    return SecretValue.of_text(str(found))
 
 
-def _decoded(found: bytes, named: str) -> bytes:
+def _decoded(found: SecretValue) -> SecretValue | None:
     try:
-        key = base64.b64decode(found.strip(), validate=True)
+        key = SecretValue(base64.b64decode(found.reveal().strip(), validate=True))
     except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise HodeiError(Kind.CONFIGURATION, f"what {named} holds is no key", hint=_HOW)
-    return key
+        return None
+    return key if len(key.reveal()) == KEY_BYTES else None
 
 
-def _stretched(found: bytes, named: str, stretch: Stretch) -> bytes:
+def _typed(found: SecretValue) -> SecretValue | None:
+    """Return a passphrase as it is used: the same however a keyboard or an editor wrote it."""
     try:
-        text = unicodedata.normalize("NFC", found.decode()).rstrip("\r\n")  # keyboards differ, passphrases do not
+        text = unicodedata.normalize("NFC", found.reveal().decode()).rstrip("\r\n")
     except UnicodeDecodeError:
-        text = ""
-    if len(text) < _SHORTEST:
-        raise HodeiError(
-            Kind.CONFIGURATION, f"{named} is no UTF-8 text of {_SHORTEST} characters or more", hint="Use several words."
-        )
+        return None
+    return SecretValue.of_text(text) if len(text) >= _SHORTEST else None
+
+
+def _stretched(text: SecretValue, stretch: Stretch) -> SecretValue:
     try:
         from argon2.low_level import Type, hash_secret_raw
     except ImportError as error:
         raise missing_library("argon2-cffi") from error
-    return hash_secret_raw(
-        text.encode(), stretch.salt, stretch.time, stretch.memory, stretch.parallelism, KEY_BYTES, Type.ID
-    )
+    costs = (stretch.time, stretch.memory, stretch.parallelism)
+    return SecretValue(hash_secret_raw(text.reveal(), stretch.salt, *costs, KEY_BYTES, Type.ID))
 
 
 def missing_library(name: str) -> HodeiError:

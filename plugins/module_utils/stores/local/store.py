@@ -103,7 +103,7 @@ class LocalStore:
             found = record.find(version)
             if found.version.destroyed:
                 raise record.fault(Fault.NOT_FOUND, f"the value of version {found.version.number} was destroyed")
-            return Retrieved(SecretValue(ledger.value(record, found)), found.version)
+            return Retrieved(ledger.value(record, found), found.version)
 
         return self._file.look(look)
 
@@ -166,9 +166,9 @@ class LocalStore:
     def _add(
         self, name: SecretName, value: SecretValue, stage: Stage, expected: int | None, token: str, metadata: Metadata
     ) -> Version:
-        data = value.reveal()
-        if len(data) > self._most_bytes:
-            raise _invalid(name, f"a value of {len(data)} bytes is longer than {self._most_bytes}", "Raise most_bytes.")
+        size = len(value.reveal())  # the value itself is in no variable that a traceback could show
+        if size > self._most_bytes:
+            raise _invalid(name, f"a value of {size} bytes is longer than {self._most_bytes}", "Raise most_bytes.")
         if len(token) > MOST_TOKEN:
             raise _invalid(name, f"a token of {len(token)} characters is longer than {MOST_TOKEN}")
         with self._file.write() as ledger:
@@ -177,7 +177,7 @@ class LocalStore:
                 before.require()
             again = token and next((one for one in before.entries if one.version.token == token), None)
             if again:
-                same = not again.version.destroyed and SecretValue(ledger.value(before, again)) == value
+                same = not again.version.destroyed and ledger.value(before, again) == value
                 if same and (stage is Stage.PENDING or again.version.stage is not Stage.PENDING):
                     return again.version
                 raise before.fault(
@@ -188,7 +188,7 @@ class LocalStore:
             before.expect(expected)
             number = before.last + 1
             version = Version(number, self._clock(), stage, token=token, metadata=metadata)
-            after = records.added(before, version, ledger.add_value(before, number, data), self._most_versions)
+            after = records.added(before, version, ledger.add_value(before, number, value), self._most_versions)
             gone = ledger.save(after, before)
         if gone:
             self._file.wipe()

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a store says when it cannot, and what it never says: points 15, 18, 19 and 20 of the suite."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Ability, Fault, Metadata, Stage, Store
+from ansible_collections.hodei.workers.tests.conformance.stores.rigs import NAME, OTHER, Rig, fault_of, needs, value
+
+CANARY = "canary-4f1d9c-never-to-be-seen"
+
+
+def test_15_sealed_is_told_apart(rig: Rig, store: Store) -> None:
+    needs(rig, store, "sealed")
+    store.put(NAME, value("x"))
+    sealed = rig.sealed()
+    for name in (NAME, OTHER):  # whether it is there is no business of theirs
+        assert fault_of(lambda name=name: sealed.get(name)) is Fault.SEALED  # type: ignore[misc]
+    assert fault_of(lambda: sealed.put(NAME, value("y"))) is Fault.SEALED
+    assert fault_of(sealed.list) is Fault.SEALED
+    assert store.get(NAME).value.text() == "x"
+
+
+def test_15_denied_is_told_apart(rig: Rig, store: Store) -> None:
+    needs(rig, store, "denied")
+    store.put(NAME, value("x"))
+    assert fault_of(lambda: rig.denied().get(NAME)) is Fault.DENIED
+
+
+def test_15_damage_is_told_apart(rig: Rig, store: Store) -> None:
+    needs(rig, store, "damage")
+    store.put(NAME, value("x"))
+    store.put(OTHER, value("y"))
+    rig.damage(NAME)
+    assert fault_of(lambda: store.get(NAME)) is Fault.CORRUPT
+    assert store.get(OTHER).value.text() == "y"
+
+
+def test_18_a_canary_shows_nowhere(rig: Rig, store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    needs(rig, store, Ability.PENDING)
+    canary = value(CANARY)
+    shown = [repr(canary), f"{canary}", f"{canary!s:>50}"]
+    shown += [repr(store.put(NAME, canary, token="t", metadata=Metadata(tags={"a": "b"})))]
+    shown += [
+        repr(store.stage(NAME, value(CANARY + "-2"))),
+        repr(store.get(NAME)),
+        repr(store.get(NAME, Stage.PENDING)),
+    ]
+    for call in (
+        lambda: store.put(NAME, value(CANARY + "-3"), token="t"),
+        lambda: store.put(NAME, value(CANARY + "-3"), expected=7),
+        lambda: store.stage(NAME, value(CANARY + "-3")),
+        lambda: store.put(NAME, value(CANARY * 10_000)),
+        lambda: rig.sealed().put(NAME, canary),
+    ):
+        try:
+            call()
+        except HodeiError as error:
+            told = traceback.TracebackException.from_exception(error, capture_locals=True)
+            shown += ["".join(told.format()), repr(error), str(error.as_dict())]
+        else:
+            raise AssertionError("the call succeeded")
+    shown += [repr(store), repr(store.describe(NAME)), repr(store.list()), repr(store.fingerprint())]
+    shown += [
+        repr(store.promote(NAME, 2)),
+        repr(store.rollback(NAME, 2)),
+        repr(store.delete(NAME)),
+        *capfd.readouterr(),
+    ]
+    assert [text for text in shown if CANARY in text.replace("\\n", "")] == []
+    assert CANARY.encode() not in rig.traces()
+    store.destroy(NAME)
+    assert CANARY.encode() not in rig.traces()
+
+
+def test_19_reading_writes_nothing(rig: Rig, store: Store) -> None:
+    store.put(NAME, value("x"))
+    before, generation = rig.writes(), store.fingerprint().generation
+    reader = rig.open()
+    for call in (
+        reader.fingerprint,
+        reader.list,
+        lambda: reader.get(NAME),
+        lambda: reader.describe(NAME),
+        lambda: fault_of(lambda: reader.get(OTHER)),
+        lambda: fault_of(lambda: reader.get(NAME, 9)),
+    ):
+        call()  # type: ignore[operator]
+    assert rig.writes() == before
+    assert store.fingerprint().generation == generation
+
+
+def test_19_what_changes_nothing_writes_nothing(rig: Rig, store: Store) -> None:
+    needs(rig, store, Ability.TOKENS, Ability.PENDING, Ability.GENERATION)
+    store.put(NAME, value("x"), token="t")
+    generation = store.fingerprint().generation
+    store.put(NAME, value("x"), token="t")
+    store.promote(NAME, 1)
+    store.restore(NAME)
+    store.destroy(OTHER)
+    for call in (
+        lambda: store.put(NAME, value("y"), token="t"),
+        lambda: store.put(NAME, value("y"), expected=0),
+        lambda: store.rollback(NAME, 1),
+        lambda: store.retire(NAME, 1),
+    ):
+        fault_of(call)
+    assert store.fingerprint().generation == generation
+
+
+def test_20_each_write_is_a_generation(rig: Rig, store: Store) -> None:
+    needs(rig, store, Ability.GENERATION)
+    seen = [store.fingerprint().generation]
+    for write in (
+        lambda: store.put(NAME, value("x")),
+        lambda: store.stage(NAME, value("y")),
+        lambda: store.promote(NAME, 2),
+        lambda: store.rollback(NAME, 2),
+        lambda: store.retire(NAME, 2),
+        lambda: store.delete(NAME),
+        lambda: store.restore(NAME),
+        lambda: store.destroy(NAME),
+    ):
+        write()  # type: ignore[operator]
+        seen.append(rig.open().fingerprint().generation)
+    assert seen == sorted(set(seen))
