@@ -173,4 +173,4 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'head'").fetchone() is not None
+    return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None
