@@ -60,6 +60,17 @@ def test_8_previous_is_readable_until_it_is_retired(staged: Store) -> None:
     assert staged.get(NAME).value.text() == "new"
 
 
+def test_8_each_stage_has_one_version(staged: Store) -> None:
+    staged.promote(NAME, 2)
+    number = staged.stage(NAME, value("newer")).number
+    staged.promote(NAME, number)
+    stages = {one.number: one.stage for one in staged.describe(NAME).versions if one.stage}
+    assert stages == {2: Stage.PREVIOUS, number: Stage.CURRENT}
+    last = staged.put(NAME, value("newest")).number
+    stages = {one.number: one.stage for one in staged.describe(NAME).versions if one.stage}
+    assert stages == {number: Stage.PREVIOUS, last: Stage.CURRENT}
+
+
 def test_8_what_is_needed_is_not_retired(staged: Store) -> None:
     assert fault_of(lambda: staged.retire(NAME, 1)) is Fault.CONFLICT
     assert fault_of(lambda: staged.retire(NAME, 2)) is Fault.CONFLICT

@@ -23,10 +23,12 @@ from ansible_collections.hodei.workers.tests.support.places import quick_directo
 
 NAMES = [SecretName("a"), SecretName("a", "acme")]
 names = st.sampled_from(NAMES)
-texts = st.sampled_from(["", "one", "two"])
-numbers = st.integers(1, 6)
-guesses = st.none() | st.integers(0, 4)
-tokens = st.sampled_from(["", "", "t", "u"])
+texts = st.sampled_from(["", "one"])
+#: Versions mostly by what they are, so that most calls mean something.
+numbers = st.sampled_from([*Stage, *Stage, 1, 2, 9])
+guesses = st.sampled_from([*[None] * 6, Stage.CURRENT, 0, 2])
+seldom = st.sampled_from([False, False, False, True])
+tokens = st.sampled_from(["", "t", "u"])
 
 
 class Refused(Exception):
@@ -146,49 +148,67 @@ class Machine(RuleBasedStateMachine):
         assert told == fault
         assert wanted is None or answer.number == wanted
 
+    def number(self, name: SecretName, which: Any) -> Any:
+        """Return the number of what was drawn; nothing stays nothing."""
+        return self.model[name].labels.get(which, 0) if isinstance(which, Stage) else which
+
     @rule()
     def by_another_process(self) -> None:
         self.store.close()
         self.store = self.rig.open()
 
     @rule(name=names, text=texts, expected=guesses, token=tokens)
-    def put(self, name: SecretName, text: str, expected: int | None, token: str) -> None:
+    def put(self, name: SecretName, text: str, expected: Any, token: str) -> None:
+        expected = self.number(name, expected)
         self.both(
             lambda: self.store.put(name, value(text), expected=expected, token=token),
             lambda: self.model[name].add(text, Stage.CURRENT, expected, token),
         )
 
     @rule(name=names, text=texts, expected=guesses, token=tokens)
-    def stage(self, name: SecretName, text: str, expected: int | None, token: str) -> None:
+    def stage(self, name: SecretName, text: str, expected: Any, token: str) -> None:
+        expected = self.number(name, expected)
         self.both(
             lambda: self.store.stage(name, value(text), expected=expected, token=token),
             lambda: self.model[name].add(text, Stage.PENDING, expected, token),
         )
 
     @rule(name=names, number=numbers, expected=guesses)
-    def promote(self, name: SecretName, number: int, expected: int | None) -> None:
+    def promote(self, name: SecretName, number: Any, expected: Any) -> None:
+        number, expected = self.number(name, number), self.number(name, expected)
         self.both(
             lambda: self.store.promote(name, number, expected=expected),
             lambda: self.model[name].promote(number, expected),
         )
 
+    @rule(name=names, text=texts, steps=st.sampled_from(["promote", "promote", "promote rollback", "promote retire"]))
+    def rotate(self, name: SecretName, text: str, steps: str) -> None:
+        """Do what a rotation does, which calls drawn one by one seldom do."""
+        self.stage(name, text, None, "")
+        for step in steps.split():
+            which = {"promote": Stage.PENDING, "rollback": Stage.CURRENT, "retire": Stage.PREVIOUS}[step]
+            getattr(self, step)(name, which, *([None] if step == "promote" else []))
+
     @rule(name=names, number=numbers)
-    def rollback(self, name: SecretName, number: int) -> None:
+    def rollback(self, name: SecretName, number: Any) -> None:
+        number = self.number(name, number)
         self.both(lambda: self.store.rollback(name, number), lambda: self.model[name].rollback(number))
 
     @rule(name=names, number=numbers)
-    def retire(self, name: SecretName, number: int) -> None:
+    def retire(self, name: SecretName, number: Any) -> None:
+        number = self.number(name, number)
         self.both(lambda: self.store.retire(name, number), lambda: self.model[name].retire(number))
 
-    @rule(name=names, deleted=st.booleans())
+    @rule(name=names, deleted=seldom)
     def delete_or_restore(self, name: SecretName, deleted: bool) -> None:
         call = self.store.delete if deleted else self.store.restore
         self.both(lambda: call(name), lambda: self.model[name].mark(deleted))
 
-    @rule(name=names)
-    def destroy(self, name: SecretName) -> None:
-        self.store.destroy(name)
-        self.model[name] = Modelled(self.model[name].last)
+    @rule(name=names, really=seldom)
+    def destroy(self, name: SecretName, really: bool) -> None:
+        if really:
+            self.store.destroy(name)
+            self.model[name] = Modelled(self.model[name].last)
 
     @invariant()
     def the_same_is_there(self) -> None:
@@ -218,8 +238,8 @@ def test_any_sequence(kind: str) -> None:
     run_state_machine_as_test(
         type("Bound", (Machine,), {"kind": kind}),
         settings=settings(
-            max_examples=40,
-            stateful_step_count=25,
+            max_examples=50,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

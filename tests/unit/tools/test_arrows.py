@@ -37,6 +37,8 @@ def problems(tree: Path, name: str, code: str) -> list[str]:
         (f"{UTILS}/engine/x.py", f"import {US}.stores.local"),
         (f"{UTILS}/engine/x.py", "from ..resilience.retry import retry"),
         (f"{UTILS}/resilience/x.py", "from ..engine import plan"),
+        (f"{UTILS}/durable/x.py", "from ..engine.state import codec"),
+        (f"{UTILS}/stores/local/x.py", "from ...engine.state.keys import load_key"),
         (f"{UTILS}/providers/docker/x.py", "from ...stores.local import Local"),
         (f"{UTILS}/providers/docker/x.py", "from ..process.client import spawn"),
         (f"{UTILS}/providers/docker/x.py", "from .. import process"),
@@ -62,6 +64,8 @@ def test_refuses(tree: Path, name: str, code: str) -> None:
     [
         (f"{UTILS}/model/x.py", "import json\nfrom .states import State\nfrom . import errors"),
         (f"{UTILS}/engine/x.py", "from ..model.states import State"),
+        (f"{UTILS}/engine/state/x.py", "from ...durable.connect import snapshot"),
+        (f"{UTILS}/stores/local/x.py", "from ...durable.connect import snapshot\nfrom ...model.store import Store"),
         (f"{UTILS}/providers/docker/x.py", "from ...model.ports import Provider\nfrom .client import Client"),
         (f"{UTILS}/providers/docker/x.py", "from ...resilience.retry import retry\nfrom ..selection import choose"),
         (f"{UTILS}/providers/registry.py", "def f():\n    from .docker.provider import Docker"),

@@ -32,8 +32,8 @@ def rekey(file: StoreFile) -> int:
         with file.write() as ledger:
             names = ledger.others(_BATCH)
             for name in names:
-                before = ledger.load(name)
-                ledger.save(ledger.take(name), before)
+                record = ledger.take(name)
+                ledger.save(record, record)
             done = not names
             if done:
                 ledger.head = replace(ledger.head, keys=ledger.head.keys[:1])
