@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
-from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Stage, StoreError
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, StoreError
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
 
 A, B, C = SecretName("db/password"), SecretName("db/password", "acme"), SecretName("tls/key")
-MOST_HITS = 400
+MOST_HITS = 100
 
 
 def value(text: str) -> SecretValue:
@@ -69,21 +69,15 @@ def opened(place: Path, *, number: int) -> LocalStore:
     return LocalStore(place / "store" / "secrets.db", old if number < REKEY else new, clock=itertools.count().__next__)
 
 
-def run(place: Path) -> None:
-    """Make all steps from the first that is not known to be done."""
-    journal = place / "done"
-    for number in range(int(journal.read_text() or 0), len(STEPS)):
-        store = opened(place, number=number)
-        STEPS[number](store)
-        store.close()
-        draft = place / "draft"
-        draft.write_text(str(number + 1))
-        draft.replace(journal)
+def step(place: Path, number: int) -> None:
+    """Make one step, as a process of its own does."""
+    store = opened(place, number=number)
+    STEPS[number](store)
+    store.close()
 
 
-def old_or_new(place: Path) -> None:
+def old_or_new(place: Path, number: int) -> None:
     """Check that readers see what was current before the step that was cut, or after it, and are told nothing wrong."""
-    number = int((place / "done").read_text() or 0)
     store = opened(place, number=number)
     if number == 0:
         with suppress(HodeiError):
@@ -91,7 +85,7 @@ def old_or_new(place: Path) -> None:
         return
     for name, history in SEEN.items():
         before, after = (history[min(one, len(history) - 1)] for one in (number - 1, number))
-        assert _current(store, name) in (before, after), (name, number)
+        assert _current(store, name) in (before, after), name
     for info in store.list():
         for version in info.versions:
             if not version.destroyed and info.deleted_at is None:
@@ -109,9 +103,9 @@ def _current(store: LocalStore, name: SecretName) -> str | None:
         return known[error.fault]
 
 
-def content(place: Path) -> object:
-    """Return all that a store holds, but times."""
-    store = opened(place, number=len(STEPS))
+def content(place: Path, number: int) -> object:
+    """Return all that a store holds after a step, but times."""
+    store = opened(place, number=number + (number == REKEY))
     infos = [
         (info.name, [(one.number, one.stage, one.destroyed, one.token) for one in info.versions])
         for info in store.list()
@@ -120,37 +114,46 @@ def content(place: Path) -> object:
         (info.name, one.number, store.get(info.name, one.number).value.text())
         for info in store.list()
         for one in info.versions
-        if not one.destroyed
+        if not one.destroyed and info.deleted_at is None
     ]
     return infos, values, store.fingerprint().generation
 
 
+def kill_points(place: Path, work: Path, number: int) -> Iterator[int]:
+    """Kill a step at its first failpoint, at its second, ... until it comes to its end; yield after each death."""
+    for hit in range(1, MOST_HITS):
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(place, work)
+
+        def doomed(hit: int = hit) -> None:
+            die_at(hit)
+            step(work, number)
+
+        code = in_child(doomed)
+        if code == 0:
+            return
+        assert code == KILLED, f"step {number} failed before it reached failpoint {hit}"
+        yield hit
+    raise AssertionError("the step never came to its end")
+
+
 def test_killed_at_every_failpoint() -> None:
     with quick_directory() as directory:
-        template, work, whole = directory / "template", directory / "work", directory / "whole"
-        template.mkdir()
+        place, work = directory / "place", directory / "work"
+        place.mkdir()
         for name in ("old", "new"):
-            create_key_file(template / name)
-        (template / "done").write_text("")
-        shutil.copytree(template, whole)
-        assert in_child(lambda: run(whole)) == 0
-        wanted = content(whole)
-        number = 0
-        for number in range(1, MOST_HITS):
-            shutil.rmtree(work, ignore_errors=True)
-            shutil.copytree(template, work)
-
-            def doomed(number: int = number) -> None:
-                die_at(number)
-                run(work)
-
-            code = in_child(doomed)
-            if code == 0:
-                break
-            assert code == KILLED, f"the run failed before it reached failpoint {number}"
-            old_or_new(work)
-            assert in_child(lambda: run(work)) == 0, f"the calls after death {number} failed"
-            assert content(work) == wanted, f"after death {number}"
-        print(f"kill matrix, store local: {number - 1} kill points")
-        assert number > 80
-        assert Stage.CURRENT in [one.stage for one in opened(whole, number=99).describe(C).versions]
+            create_key_file(place / name)
+        count = 0
+        for number in range(len(STEPS)):
+            before = directory / "before"
+            shutil.copytree(place, before)
+            assert in_child(lambda number=number: step(place, number)) == 0  # type: ignore[misc]
+            wanted = content(place, number)
+            for hit in kill_points(before, work, number):
+                old_or_new(work, number)
+                assert in_child(lambda number=number: step(work, number)) == 0, (number, hit)  # type: ignore[misc]
+                assert content(work, number) == wanted, f"after death {hit} of step {number}"
+                count += 1
+            shutil.rmtree(before)
+        print(f"kill matrix, store local: {count} kill points")
+        assert count > 80

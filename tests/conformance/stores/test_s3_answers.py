@@ -91,7 +91,7 @@ def test_19_reading_writes_nothing(rig: Rig, store: Store) -> None:
         lambda: fault_of(lambda: reader.get(OTHER)),
         lambda: fault_of(lambda: reader.get(NAME, 9)),
     ):
-        call()  # type: ignore[operator]
+        call()
     assert rig.writes() == before
     assert store.fingerprint().generation == generation
 
@@ -127,6 +127,6 @@ def test_20_each_write_is_a_generation(rig: Rig, store: Store) -> None:
         lambda: store.restore(NAME),
         lambda: store.destroy(NAME),
     ):
-        write()  # type: ignore[operator]
+        write()
         seen.append(rig.open().fingerprint().generation)
     assert seen == sorted(set(seen))

@@ -136,7 +136,9 @@ class Machine(RuleBasedStateMachine):
 
     def both(self, call: Callable[[], Any], modelled: Callable[[], Any]) -> None:
         """Do the same to both; the answers (a number, or nothing) or the faults are the same."""
-        wanted = fault = answer = told = None
+        wanted: Any = None
+        answer: Any = None
+        fault = told = None
         try:
             wanted = modelled()
         except Refused as refused:

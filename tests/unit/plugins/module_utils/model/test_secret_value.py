@@ -77,7 +77,7 @@ def test_copies_are_itself_and_nothing_changes_it() -> None:
 
 def test_what_it_was_made_of_may_change() -> None:
     source = bytearray(b"one")
-    value = SecretValue(source)
+    value = SecretValue(source)  # type: ignore[arg-type]
     source[:] = b"two"
     assert value.reveal() == b"one"
 

@@ -173,7 +173,7 @@ def test_rekey_in_the_middle_both_keys_are_needed_and_writers_go_on(
     both, new = place.open("new", "key"), place.open("new")
     assert [both.get(name).value.text() for name in names] == [name.name for name in names]
     assert _fault(lambda: store.put(names[0], value("x"))) is Fault.SEALED
-    answers = [_fault(lambda name=name: new.get(name)) for name in names]  # type: ignore[misc]
+    answers = [_fault(lambda name=name: new.get(name)) for name in names]
     assert (answers.count(None), answers.count(Fault.SEALED)) == (2, 4)
     left = names[answers.index(Fault.SEALED)]
     both.put(left, value("written meanwhile"))
