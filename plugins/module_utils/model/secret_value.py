@@ -35,20 +35,24 @@ class SecretValue:
 
     @classmethod
     def of_text(cls, text: str) -> SecretValue:
-        """Make one of text."""
-        return cls(text.encode())
+        """Make one of text. Raises HodeiError(validation) for what UTF-8 cannot write (half of a surrogate pair)."""
+        try:
+            return cls(text.encode())
+        except UnicodeEncodeError:
+            pass  # this error carries the text: raised from here, it would be the context of ours
+        raise HodeiError(Kind.VALIDATION, "the secret has characters that UTF-8 cannot write", hint="Give it as bytes.")
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> SecretValue:
-        """Make one of fields: the same fields give the same bytes."""
-        return cls(json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+        """Make one of fields: the same fields give the same bytes. Raises HodeiError(validation)."""
+        return cls.of_text(json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
     def text(self) -> str:
         """Return the value as text. Raises HodeiError(validation) when it is none."""
         try:
             return self.reveal().decode()
         except UnicodeDecodeError:
-            pass  # this error carries the bytes: raised from here, it would be the context of ours
+            pass  # see of_text()
         raise HodeiError(
             Kind.VALIDATION, "the secret is no UTF-8 text", hint="Use it as bytes: mount it as a file, say."
         )
@@ -58,7 +62,7 @@ class SecretValue:
         try:
             found = json.loads(self.reveal())
         except (ValueError, RecursionError):
-            found = None  # see text()
+            found = None  # see of_text()
         if not isinstance(found, dict):
             raise HodeiError(
                 Kind.VALIDATION, "the secret has no fields: it is no JSON object", hint="Ask for no field."

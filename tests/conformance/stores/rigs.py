@@ -41,6 +41,12 @@ class Rig(Protocol):
     def denied(self) -> Store:
         """Return a handle of somebody who may not read NAME."""
 
+    def throttled(self) -> Store:
+        """Return a handle of somebody who has asked too often just now."""
+
+    def expire(self, store: Store) -> None:
+        """Let the login of a handle expire, as in the middle of a long run."""
+
     def damage(self, name: SecretName) -> None:
         """Change the stored value of a secret as a failing disk, or somebody else, would."""
 
@@ -85,7 +91,11 @@ def fault_of(call: Callable[[], Any]) -> Fault:
 class LocalRig:
     """The embedded store in a directory, with a key file beside it."""
 
-    without: Mapping[str, str] = {"denied": "whoever can open the file and has the key may read all of it"}
+    without: Mapping[str, str] = {
+        "denied": "whoever can open the file and has the key may read all of it",
+        "throttled": "a file does not count who asks how often",
+        "expired": "there is no login that could expire",
+    }
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -106,6 +116,12 @@ class LocalRig:
 
     def denied(self) -> LocalStore:
         """There is nobody like that."""
+        raise NotImplementedError
+
+    throttled = denied
+
+    def expire(self, store: Store) -> None:
+        """There is no such thing."""
         raise NotImplementedError
 
     def damage(self, name: SecretName) -> None:

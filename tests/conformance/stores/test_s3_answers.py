@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a store says when it cannot, and what it never says: points 15, 18, 19 and 20 of the suite."""
+"""What a store says when it cannot, and what it never says: points 15 and 17 to 20 of the suite."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ def test_15_denied_is_told_apart(rig: Rig, store: Store) -> None:
     needs(rig, store, "denied")
     store.put(NAME, value("x"))
     assert fault_of(lambda: rig.denied().get(NAME)) is Fault.DENIED
+
+
+def test_15_throttled_is_told_apart(rig: Rig, store: Store) -> None:
+    needs(rig, store, "throttled")
+    store.put(NAME, value("x"))
+    assert fault_of(lambda: rig.throttled().get(NAME)) is Fault.THROTTLED
+
+
+def test_17_a_login_that_expires_is_renewed(rig: Rig, store: Store) -> None:
+    needs(rig, store, "expired")
+    store.put(NAME, value("x"))
+    rig.expire(store)
+    assert store.get(NAME).value == value("x")
 
 
 def test_15_damage_is_told_apart(rig: Rig, store: Store) -> None:

@@ -103,6 +103,8 @@ def test_text_and_fields() -> None:
         (CANARY.encode(), SecretValue.fields, Kind.VALIDATION),
         (CANARY.encode() + b"\xff", SecretValue.fields, Kind.VALIDATION),
         (f'["{CANARY}"]'.encode(), SecretValue.fields, Kind.VALIDATION),
+        (f'{{"{CANARY}": "{CANARY}\\ud800"}}'.encode(), SecretValue.fields, Kind.VALIDATION),
+        (b"", lambda one: SecretValue.of_fields({CANARY: "\ud800"}), Kind.VALIDATION),
         (b"[" * 100_000 + CANARY.encode(), SecretValue.fields, Kind.VALIDATION),
         (f'{{"{CANARY}": "{CANARY}"}}'.encode(), lambda one: one.field("user"), Kind.NOT_FOUND),
     ],
