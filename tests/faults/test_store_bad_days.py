@@ -111,6 +111,28 @@ def test_a_disk_that_refuses_in_the_middle(open_store: Open, most: int) -> None:
         store.get(info.name)
 
 
+def _somebody_else(open_store: Open, path: Path | None) -> None:
+    if path is not None:
+        path.chmod(0o600)
+        path.parent.chmod(0o755)
+        path.parent.parent.chmod(0o755)
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    store = open_store()
+    for call in (store.list, lambda: store.get(SHARED), lambda: store.put(SHARED, SecretValue(b"x"))):
+        with pytest.raises(StoreError, match="user 65534 may not read") as caught:
+            call()  # type: ignore[operator]
+        assert caught.value.fault is Fault.DENIED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody else takes root")
+@pytest.mark.parametrize("open_directory", [False, True])
+def test_somebody_else_is_denied(open_store: Open, open_directory: bool) -> None:
+    path = open_store()._file.path if open_directory else None
+    assert in_child(lambda: _somebody_else(open_store, path)) == 0
+
+
 def test_a_store_replaced_while_it_is_in_use(open_store: Open) -> None:
     store = open_store()
     store.put(SHARED, SecretValue(b"1"))

@@ -42,7 +42,7 @@ class Kek:
 
 
 @dataclass(frozen=True)
-class Place:
+class Binding:
     """What every envelope is bound to: the same bytes elsewhere do not open."""
 
     store: str
@@ -66,29 +66,31 @@ def new_data_key() -> SecretValue:
     return SecretValue(os.urandom(DATA_KEY_BYTES))
 
 
-def encrypt(data_key: SecretValue, value: SecretValue, place: Place) -> bytes:
+def encrypt(data_key: SecretValue, value: SecretValue, binding: Binding) -> bytes:
     """Return nonce, ciphertext and tag of a value."""
-    return _seal(data_key, value, _bound("value", place))
+    return _seal(data_key, value, _bound("value", binding))
 
 
-def decrypt(data_key: SecretValue, box: bytes, place: Place) -> SecretValue | None:
-    """Return the value; None when the box is not what was made for this place."""
-    return _open(data_key, box, _bound("value", place))
+def decrypt(data_key: SecretValue, box: bytes, binding: Binding) -> SecretValue | None:
+    """Return the value; None when the box is not what was made for this binding."""
+    return _open(data_key, box, _bound("value", binding))
 
 
-def wrap(kek: Kek, data_key: SecretValue, place: Place) -> bytes:
+def wrap(kek: Kek, data_key: SecretValue, binding: Binding) -> bytes:
     """Return nonce, ciphertext and tag of a data key."""
-    return _seal(kek.wrapping, data_key, _bound("key", place, kek.id))
+    return _seal(kek.wrapping, data_key, _bound("key", binding, kek.id))
 
 
-def unwrap(kek: Kek, box: bytes, place: Place) -> SecretValue | None:
-    """Return the data key; None when the box is not what was made for this place and key."""
-    return _open(kek.wrapping, box, _bound("key", place, kek.id))
+def unwrap(kek: Kek, box: bytes, binding: Binding) -> SecretValue | None:
+    """Return the data key; None when the box is not what was made for this binding and key."""
+    return _open(kek.wrapping, box, _bound("key", binding, kek.id))
 
 
-def _bound(purpose: str, place: Place, *more: str) -> bytes:
+def _bound(purpose: str, binding: Binding, *more: str) -> bytes:
     """Return what is authenticated with a box: a JSON list, so that no two lists are one text."""
-    return json.dumps([SCHEMA, purpose, place.store, place.path, place.number, *more], separators=(",", ":")).encode()
+    return json.dumps(
+        [SCHEMA, purpose, binding.store, binding.path, binding.number, *more], separators=(",", ":")
+    ).encode()
 
 
 def _seal(key: SecretValue, text: SecretValue, bound: bytes) -> bytes:

@@ -141,9 +141,16 @@ class StoreFile:
         return self._connection
 
     def _refuse_absent(self) -> None:
-        size = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            raise self._absent() from None
+        except PermissionError:
+            raise self._denied() from None
         if size == 0:
             raise self._absent()
+        if not os.access(self.path, os.R_OK):
+            raise self._denied()
         if size < _SMALLEST:  # SQLite would take it for an empty one
             raise corrupt(f"{self.path} has only {size} bytes")
 
@@ -152,6 +159,13 @@ class StoreFile:
             Kind.CONFIGURATION,
             f"there is no store of secrets at {self.path}",
             hint="Run the playbook hodei.workers.init once; or restore it, with its key, from your backup.",
+        )
+
+    def _denied(self) -> StoreError:
+        return StoreError(
+            Fault.DENIED,
+            f"user {os.geteuid()} may not read the store of secrets at {self.path}",
+            hint="Run the task as the user who owns it.",
         )
 
     def _refuse_read_only(self) -> None:

@@ -74,7 +74,7 @@ class Ledger:
         value = None
         if row is not None:
             (box,) = _typed(row, bytes)
-            value = crypto.decrypt(self._data_key(record, entry), box, self._place(record, number))
+            value = crypto.decrypt(self._data_key(record, entry), box, self._binding(record, number))
         if value is None:
             raise corrupt(f"the value of version {number} is not what was written", path)
         return value
@@ -98,7 +98,7 @@ class Ledger:
     def add_value(self, record: Record, number: int, value: SecretValue) -> bytes:
         """Write the value of a new version; return its data key, wrapped."""
         data_key = crypto.new_data_key()
-        box = crypto.encrypt(data_key, value, self._place(record, number))
+        box = crypto.encrypt(data_key, value, self._binding(record, number))
         add = "INSERT INTO value (path, number, box) VALUES (?, ?, ?)"
         self._connection.execute(add, (record.name.path, number, box))
         hit("store.value")
@@ -155,16 +155,16 @@ class Ledger:
 
     def _data_key(self, record: Record, entry: Entry) -> SecretValue:
         number = entry.version.number
-        data_key = crypto.unwrap(self._kek(record.key), entry.wrapped, self._place(record, number))
+        data_key = crypto.unwrap(self._kek(record.key), entry.wrapped, self._binding(record, number))
         if data_key is None:
             raise corrupt(f"the data key of version {number} is not what was written", record.name.path)
         return data_key
 
     def _wrap(self, record: Record, number: int, data_key: SecretValue) -> bytes:
-        return crypto.wrap(self._kek(self.head.key), data_key, self._place(record, number))
+        return crypto.wrap(self._kek(self.head.key), data_key, self._binding(record, number))
 
-    def _place(self, record: Record, number: int) -> crypto.Place:
-        return crypto.Place(self.head.store, record.name.path, number)
+    def _binding(self, record: Record, number: int) -> crypto.Binding:
+        return crypto.Binding(self.head.store, record.name.path, number)
 
 
 def _typed(row: tuple[Any, ...], *types: type) -> tuple[Any, ...]:
