@@ -100,11 +100,11 @@ class StoreFile:
             self._refuse_absent()
             with _transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
                 ledger = self._ledger(connection)
-                hit("store.begun")
                 yield ledger
-                ledger.seal()
-            hit("store.committed")
-            self._seen = ledger.head.generation
+                changed = ledger.seal()
+            if changed:
+                hit("store.committed")
+                self._seen = ledger.head.generation
 
     def _ledger(self, connection: sqlite3.Connection) -> Ledger:
         if not _has_tables(connection):

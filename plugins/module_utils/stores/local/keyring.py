@@ -35,14 +35,11 @@ class Keyring:
                 if kek.id == key_id:
                     return kek
                 tried.append(kek.id)
-        given = (
-            f"the key given is {tried[0]}" if len(tried) == 1 else f"none of the {len(tried)} keys given is that one"
-        )
+        given = {0: "which is made of no passphrase", 1: f"and the key given is {''.join(tried)}"}
+        many = f"and none of the {len(tried)} keys given is that one"
         raise StoreError(
             Fault.SEALED,
-            f"the store is sealed: it needs key {key_id}, and {given}"
-            if tried
-            else f"the store is sealed: it needs key {key_id}",
+            f"the store is sealed: it needs key {key_id}, {given.get(len(tried), many)}",
             hint="Give it the key that it was last written with. After a change of keys, name the new one as key, the one before "
             "under old_keys.",
         )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rows of one consistent view of a store's file: each is checked before it is believed.
 
-Reading and writing a secret is by way of its bucket, see ``head``. Nothing here opens, begins or commits anything.
+Reading and writing a secret is by way of its bucket, see ``heads``. Nothing here opens, begins or commits anything.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TABLES = (
 
 
 class Ledger:
-    """A view. ``head`` is what was read, and with writes what ``commit`` will write. Raises StoreError: corrupt, sealed."""
+    """A view. ``head`` is what was read, and with writes what ``seal`` will write. Raises StoreError: corrupt, sealed."""
 
     def __init__(self, connection: sqlite3.Connection, keyring: Keyring) -> None:
         row = connection.execute("SELECT document, digests, code FROM head").fetchone()
@@ -56,16 +56,17 @@ class Ledger:
             raise corrupt("its row is missing", name.path)
         return self._believed(*_typed(row, str, str, bytes, bytes))
 
+    def bucket(self, number: int) -> list[Record]:
+        """Return the secrets of one bucket."""
+        found = "SELECT path, key, document, code FROM secret WHERE bucket = ? ORDER BY path"
+        rows = [_typed(row, str, str, bytes, bytes) for row in self._connection.execute(found, (number,))]
+        self._check(number, [code for _path, _key, _document, code in rows])
+        return [self._believed(*row) for row in rows]
+
     def all(self) -> list[Record]:
         """Return all secrets, in the order of their paths."""
-        codes: list[list[bytes]] = [[] for _unused in range(heads.BUCKETS)]
-        found = "SELECT path, key, document, code FROM secret ORDER BY path"
-        rows = [_typed(row, str, str, bytes, bytes) for row in self._connection.execute(found)]
-        for path, _key, _document, code in rows:
-            codes[bucket_of(path)].append(code)
-        for bucket, some in enumerate(codes):
-            self._check(bucket, some)
-        return [self._believed(*row) for row in rows]
+        buckets = map(self.bucket, range(heads.BUCKETS))
+        return sorted((record for bucket in buckets for record in bucket), key=lambda record: record.name.path)
 
     def value(self, record: Record, entry: Entry) -> SecretValue:
         """Return the value of a version that has one."""
@@ -79,20 +80,23 @@ class Ledger:
             raise corrupt(f"the value of version {number} is not what was written", path)
         return value
 
-    def others(self, most: int) -> list[SecretName]:
-        """Return some of the secrets that are not under the head's key."""
-        found = self._connection.execute("SELECT path FROM secret WHERE key <> ? LIMIT ?", (self.head.key, most))
-        return [SecretName.parse(path) for (path,) in found]
+    def keys_in_use(self) -> set[str]:
+        """Return the ids of the keys that anything is under."""
+        return {self.head.key, *(key for (key,) in self._connection.execute("SELECT DISTINCT key FROM secret"))}
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
     def take(self, name: SecretName) -> Record:
-        """Return a secret to change it: its data keys are under the head's key, whatever they were under."""
-        record, key = self.load(name), self.head.key
+        """Return a secret to change it."""
+        return self.renewed(self.load(name))
+
+    def renewed(self, record: Record) -> Record:
+        """Return a secret with its data keys under the head's key, whatever they were under: nothing is written under another."""
 
         def anew(entry: Entry) -> bytes:
             return self._wrap(record, entry.version.number, self._data_key(record, entry))
 
+        key = self.head.key
         return record if record.key == key else records.rewrapped(record, key, anew)
 
     def add_value(self, record: Record, number: int, value: SecretValue) -> bytes:
@@ -119,13 +123,15 @@ class Ledger:
         self.head = self.head.with_digest(bucket, digest_of(codes.values()))
         return bool(gone)
 
-    def seal(self) -> None:
-        """Write the head if anything has changed, one generation on."""
-        if self.head != self._read:
-            self.head = replace(self.head, generation=self._read.generation + 1)
-            columns = heads.encode(self.head, self._keyring.opens(self.head))
-            self._connection.execute("UPDATE head SET document = ?, digests = ?, code = ?", columns)
-            hit("store.head")
+    def seal(self) -> bool:
+        """Write the head if anything has changed, one generation on; tell whether it has."""
+        if self.head == self._read:
+            return False
+        self.head = replace(self.head, generation=self._read.generation + 1)
+        columns = heads.encode(self.head, self._keyring.opens(self.head))
+        self._connection.execute("UPDATE head SET document = ?, digests = ?, code = ?", columns)
+        hit("store.head")
+        return True
 
     # ---- inside ------------------------------------------------------------------------------------------------
 

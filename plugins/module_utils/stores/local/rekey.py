@@ -9,13 +9,12 @@ import os
 from dataclasses import replace
 
 from .file import StoreFile
+from .heads import BUCKETS
 from .sources import SALT_BYTES
-
-_BATCH = 200
 
 
 def rekey(file: StoreFile) -> int:
-    """Bring a store under the keyring's first key, in steps between which other processes may work; return how many secrets moved.
+    """Bring a store under the keyring's first key, bucket by bucket, and other processes work in between; return how many secrets moved.
 
     From the first step on everybody needs the new key, and until the last one the old key as well; then that opens nothing any more.
     After a crash, call it again.
@@ -27,16 +26,15 @@ def rekey(file: StoreFile) -> int:
             _kek, wanted = file.keyring.new(head.store, os.urandom(SALT_BYTES))
         others = tuple(one for one in head.keys if one.id != wanted.id)
         ledger.head = replace(head, keys=(wanted, *others))
-    moved, done = 0, False
-    while not done:
+    moved = 0
+    for number in range(BUCKETS):
         with file.write() as ledger:
-            names = ledger.others(_BATCH)
-            for name in names:
-                record = ledger.take(name)
-                ledger.save(record, record)
-            done = not names
-            if done:
-                ledger.head = replace(ledger.head, keys=ledger.head.keys[:1])
-        moved += len(names)
+            for record in ledger.bucket(number):
+                if record.key != ledger.head.key:
+                    ledger.save(ledger.renewed(record), record)
+                    moved += 1
+    with file.write() as ledger:
+        needed = ledger.keys_in_use()  # more than one while somebody else brings it under yet another
+        ledger.head = replace(ledger.head, keys=tuple(one for one in ledger.head.keys if one.id in needed))
     file.wipe()
     return moved
