@@ -13,6 +13,7 @@ Every call raises HodeiError and nothing else: StoreError for what the store has
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -113,6 +114,8 @@ class Metadata:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.expires_at is not None and not math.isfinite(self.expires_at):
+            raise HodeiError(Kind.VALIDATION, f"{self.expires_at} is no time at which anything expires")
         texts = all(isinstance(text, str) for pair in self.tags.items() for text in pair)
         if not texts or any(not 0 < len(key) <= MOST_KEY or len(tag) > MOST_TAG for key, tag in self.tags.items()):
             raise HodeiError(
