@@ -10,6 +10,7 @@ nothing above them sees a foreign exception.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -149,3 +150,12 @@ class InvalidDocument(HodeiError):
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         title = "the document has a problem" if count == 1 else f"the document has {count} problems"
         super().__init__(Kind.VALIDATION, f"{title}:\n{lines}", hint="")
+
+
+def missing_library(name: str) -> HodeiError:
+    """Return the error for a library that the interpreter lacks."""
+    return HodeiError(
+        Kind.CONFIGURATION,
+        f"the Python library {name} is missing for {sys.executable}",
+        hint=f"Run: {sys.executable} -m pip install {name}. If another interpreter has it, set ansible_python_interpreter to that one.",
+    )

@@ -16,8 +16,8 @@ import json
 import os
 from dataclasses import dataclass
 
+from ...model.errors import missing_library
 from ...model.secret_value import SecretValue
-from .sources import missing_library
 
 SCHEMA = 1
 DATA_KEY_BYTES, NONCE_BYTES = 32, 12

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import os
-import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...durable.private import create_private, read_private
-from ...model.errors import HodeiError, Kind
+from ...model.errors import HodeiError, Kind, missing_library
 from ...model.secret_value import SecretValue
 from ...model.store import Fault, StoreError
 
@@ -155,15 +154,6 @@ def _stretched(text: SecretValue, stretch: Stretch) -> SecretValue:
         raise missing_library("argon2-cffi") from error
     costs = (stretch.time, stretch.memory, stretch.parallelism)
     return SecretValue(hash_secret_raw(text.reveal(), stretch.salt, *costs, KEY_BYTES, Type.ID))
-
-
-def missing_library(name: str) -> HodeiError:
-    """Return the error for a library that the interpreter lacks."""
-    return HodeiError(
-        Kind.CONFIGURATION,
-        f"the Python library {name} is missing for {sys.executable}",
-        hint=f"Run: {sys.executable} -m pip install {name}. If another interpreter has it, set ansible_python_interpreter to that one.",
-    )
 
 
 def _sealed(why: str) -> StoreError:
