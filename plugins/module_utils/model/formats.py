@@ -161,12 +161,59 @@ def _restart_policy(text: str) -> str | None:
     return known.get(text.lower(), "always" if text.lower().startswith(("alw", "unless")) else None)
 
 
+def _timezone(value: Any) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        if value != "UTC":  # which holds on hosts without a database of time zones, too
+            ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError("not a time zone") from None
+    return str(value)
+
+
+def _instant(value: Any) -> float:
+    """Return Unix seconds."""
+    from datetime import datetime
+
+    found = datetime.fromisoformat(str(value))
+    if found.tzinfo is None:
+        raise ValueError("no time zone")
+    return found.timestamp()
+
+
+def _show_instant(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _suggest_instant(text: str) -> str | None:
+    from datetime import UTC, datetime
+
+    try:
+        return _show_instant(datetime.fromisoformat(text.strip()).replace(tzinfo=UTC).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _suggest_subject(text: str) -> str | None:
+    kind, colon, name = text.partition(":")
+    word = re.sub(r"[^a-z]", "", kind.lower())
+    return f"{word}:{name.strip()}" if colon else f"user:{text}"
+
+
 _HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 _UUID = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _ENV = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _PORT = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 _ADDRESS = r"(worker\.)?[a-z0-9][-a-z0-9_]*(\[[0-9]+\])?"
 _MOVABLE = _ADDRESS + "|owner\\." + NAME_PATTERN.strip("^$")
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_SUBJECT = (  # the names are those of model/principal.py; * is no part of one
+    r"(user|claimed):[!-)+-~]{1,255}|uid:(0|[1-9][0-9]{0,9})|(role|group|serviceaccount):[!-)+-~]{1,254}[!-~]"
+    r"|(role|group|serviceaccount):[!-)+-~]"
+)
 
 FORMATS: dict[str, Format] = {
     "duration": Format(
@@ -229,6 +276,23 @@ FORMATS: dict[str, Format] = {
     "ulimit_name": _plain("the name of a limit of setrlimit(2) in lower case, such as nofile", r"[a-z]+"),
     "index": _plain("the index of an instance, such as 0", r"0|[1-9][0-9]{0,4}"),
     "base64": Format("base64", _base64, r"[A-Za-z0-9+/=\s]*", converts=True),
+    "subject": _plain(
+        "a subject in visible ASCII such as role:ci-app, user:alice, serviceaccount:ci-*, group:ops, uid:1000 or claimed:alice; only "
+        "names of roles, groups and service accounts may end with *",
+        _SUBJECT,
+        _suggest_subject,
+    ),
+    "role_name": _plain("the name of a role in visible ASCII", r"[!-~]{1,255}"),
+    "clock": _plain('a time of day in quotes, such as "08:00"', _CLOCK),
+    "timezone": Format("a time zone that this host knows, such as UTC or Europe/Madrid", _timezone),
+    "instant": Format(
+        "a date and a time with its zone, such as 2027-01-31T12:00:00Z",
+        _instant,
+        "",
+        _show_instant,
+        _suggest_instant,
+        True,
+    ),
     "url": _plain("a URL such as https://host:port", r"[a-z][a-z0-9+.-]*://[^\s]+"),
 }
 

@@ -34,7 +34,7 @@ class SecretName:
     tenant: str = ""
 
     def __post_init__(self) -> None:
-        if self.tenant and not _TENANT.fullmatch(self.tenant):
+        if self.tenant and not is_tenant(self.tenant):
             raise _refused(self.tenant, "tenant", "a tenant has lower-case letters, digits and '-' inside, 63 at most")
         if not _NAME.fullmatch(self.name) or ".." in self.name or len(self.name) > MOST_CHARACTERS:
             raise _refused(
@@ -59,6 +59,11 @@ class SecretName:
 
     def __str__(self) -> str:
         return self.path
+
+
+def is_tenant(text: str) -> bool:
+    """Tell whether a tenant may be called this."""
+    return _TENANT.fullmatch(text) is not None
 
 
 def _refused(text: str, what: str, rule: str) -> HodeiError:
