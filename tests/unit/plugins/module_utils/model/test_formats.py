@@ -40,6 +40,11 @@ BAD: dict[str, list[Any]] = {
     "ulimit_name": ["NOFILE", ""],
     "base64": ["x", "aGVsbG8", "ü"],
     "absolute_path": ["a/b", ""],
+    "subject": ["alice", "user:*", "role:*", "ROLE:a", "role:a b", "role:\u0430", "uid:01", "role:a\n"],
+    "role_name": ["", "a b", "a\n", "\u0430"],
+    "clock": ["8:00", "24:00", "08:60", "08:00:00"],
+    "timezone": ["", "Nowhere/At_all", "../../etc/passwd", "/etc/passwd"],
+    "instant": ["2027-01-31", "2027-01-31T12:00:00", "soon"],
     "url": ["host:80", "http://a b"],
 }
 
