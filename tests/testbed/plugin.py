@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.testbed import registry, resources  # noqa: F401  pylint: disable=unused-import
+from ansible_collections.hodei.workers.tests.testbed import registry, resources, syslog  # noqa: F401  pylint: disable=unused-import
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed, Unavailable
 from ansible_collections.hodei.workers.tests.testbed.network import Network
 

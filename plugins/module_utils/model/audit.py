@@ -92,6 +92,22 @@ class AuditHead:
     hash: str
 
 
+def cut_off(known: AuditHead, head: AuditHead, name: str) -> HodeiError:
+    """Return the error for a chain that has lost what somebody (``name``) has seen of it."""
+    return HodeiError(
+        Kind.CONFLICT,
+        f"the audit chain of {head.writer} was cut off or replaced: {name} has seen record {known.seq} ({known.hash[:12]}), and the "
+        f"chain that ends at {head.seq} ({head.hash[:12]}) does not have it",
+        hint="Run audit_info with verify: true, and find out who can write there. Nothing was anchored.",
+    )
+
+
+def refuse_older(known: AuditHead | None, head: AuditHead, name: str) -> None:
+    """Raise HodeiError(conflict) when a head that is to be remembered cannot come after the one that is."""
+    if known is not None and (known.seq > head.seq or (known.seq == head.seq and known.hash != head.hash)):
+        raise cut_off(known, head, name)
+
+
 class Auditor(Protocol):
     """Records entries."""
 

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from .address import Address
+from .audit import AuditHead
 from .carry import Column
 from .change import Change
 from .errors import HodeiError, Problem
@@ -565,6 +566,12 @@ class StateStore(Protocol):
 
     def finish_run(self, lease: Lease, run: Run) -> None:
         """Record how a run ended."""
+
+    def anchor(self, head: AuditHead) -> None:
+        """Remember how far an audit chain got, without a lease; conflict when it was further, or elsewhere."""
+
+    def anchored(self, writer: str) -> AuditHead | None:
+        """Return how far an audit chain had got; None for one that was never told."""
 
     def history(self, limit: int) -> list[Run]:
         """Return the latest runs, newest first."""

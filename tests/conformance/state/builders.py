@@ -17,7 +17,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.worker import 
 OWNER, LINEAGE = "ci-prod", "0c6f2a5e"
 T0, TTL = 1_700_000_000.0, 60.0
 RUNNER, WEB = Address("worker", "runner", 2), Address("worker", "web")
-_WRITES = ("initialise", "acquire", "renew", "release", "give_to", "begin", "end", "start_run", "finish_run")
+_WRITES = ("initialise", "acquire", "renew", "release", "give_to", "begin", "end", "start_run", "finish_run", "anchor")
 
 
 class Verified:

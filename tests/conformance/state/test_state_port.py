@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.model.audit import AuditHead
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.records import Lease, Run, State
 from ansible_collections.hodei.workers.tests.conformance.state.builders import (
@@ -366,3 +367,38 @@ class TestHistory:
         assert [item.event for item in store.events(None, 10)] == ["create", "converge_unfinished"]
         store.finish_run(lease, Run("r1", "converge", T0, ended_at=T0 + 9, result="ok"))
         assert [(item.event, item.detail) for item in store.events(None, 1)] == [("converge", "ok")]
+
+
+class TestAnchors:
+    def test_nothing_is_known_before(self, store: Any) -> None:
+        assert store.anchored("ci/host/0") is None
+
+    def test_the_latest_head_of_each_chain_is_known_to_all(self, store: Any, open_state: Any) -> None:
+        for head in (
+            AuditHead("a", 3, "x3"),
+            AuditHead("b", 1, "y1"),
+            AuditHead("a", 7, "x7"),
+            AuditHead("a", 7, "x7"),
+        ):
+            store.anchor(head)
+        for reader in (store, open_state(), open_state(read_only=True)):
+            assert reader.anchored("a") == AuditHead("a", 7, "x7")
+            assert reader.anchored("b") == AuditHead("b", 1, "y1")
+
+    @pytest.mark.parametrize("head", [AuditHead("a", 6, "x6"), AuditHead("a", 7, "other")])
+    def test_a_chain_that_was_cut_or_replaced_is_told_and_not_remembered(self, store: Any, head: AuditHead) -> None:
+        store.anchor(AuditHead("a", 7, "x7"))
+        error = refused(store.anchor, head)
+        assert error.kind is Kind.CONFLICT
+        assert "record 7" in error.message
+        assert store.anchored("a") == AuditHead("a", 7, "x7")
+
+    def test_it_needs_no_lease_and_changes_nothing_else(self, store: Any) -> None:
+        acquire(store)
+        before = store.read(), store.lease()
+        store.anchor(AuditHead("a", 7, "x7"))
+        assert (store.read(), store.lease()) == before
+
+    def test_before_init_there_is_nothing(self, open_state: Any) -> None:
+        assert refused(open_state().anchor, AuditHead("a", 1, "x")).kind is Kind.NOT_FOUND
+        assert refused(open_state(read_only=True).anchored, "a").kind is Kind.NOT_FOUND

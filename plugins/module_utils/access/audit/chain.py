@@ -44,14 +44,19 @@ class Record:
     note: str = ""
 
 
-def encode(record: Record) -> bytes:
-    """Return the canonical JSON of a record."""
+def as_dict(record: Record) -> dict[str, Any]:
+    """Return the fields of a record that are not empty, as JSON has them."""
     entry = record.entry
     document: dict[str, Any] = {name: getattr(entry, name) for name in _TEXTS}
     document |= {"what": entry.what.value, "result": entry.result.value, "version": entry.version}
     document |= {name: getattr(record, name) for name in ("writer", "seq", "previous", "key", "time", "note")}
     document |= {"schema": SCHEMA, "verified": entry.verified}
-    return _encode({name: value for name, value in document.items() if value != "" and value is not None}).encode()
+    return {name: value for name, value in document.items() if value != "" and value is not None}
+
+
+def encode(record: Record) -> bytes:
+    """Return the canonical JSON of a record."""
+    return _encode(as_dict(record)).encode()
 
 
 def decode(line: bytes) -> tuple[Record, bytes, bytes]:

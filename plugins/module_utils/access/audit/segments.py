@@ -13,7 +13,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from ...durable.failpoints import hit
@@ -57,6 +57,17 @@ def first_record(path: Path) -> chain.Record | None:
         return chain.decode(line.removesuffix(b"\n"))[0]
     except ValueError:
         return None
+
+
+def hash_at(directory: Path, seq: int) -> str | None:
+    """Return the digest of a record's line; None when it is no longer kept, empty when the chain ends before it."""
+    paths = segments(directory)
+    path = next((path for path in reversed(paths) if int(path.stem) <= seq), None)
+    if path is None:
+        return None if paths else ""
+    with path.open("rb") as file:
+        line = next(islice(file, seq - int(path.stem), None), b"")
+    return chain.digest(line.removesuffix(b"\n")) if line else ""
 
 
 def outdated(directory: Path, before: float) -> int:

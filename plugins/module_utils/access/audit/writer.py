@@ -16,11 +16,11 @@ from typing import Literal, TypeAlias
 
 from ...durable.draft import sync_directory
 from ...durable.failpoints import hit
-from ...model.audit import Action, AuditHead, Entry, Result
+from ...model.audit import Action, Anchor, AuditHead, Entry, Result, cut_off
 from ...model.errors import HodeiError, Kind
 from . import chain, keys
 from .ends import End, find_end
-from .segments import first_record, locked, outdated, remove_before, segment_path
+from .segments import first_record, hash_at, locked, outdated, remove_before, segment_path
 
 OnFailure: TypeAlias = Literal["deny", "warn"]
 Noted: TypeAlias = "tuple[Entry, str]"
@@ -83,6 +83,22 @@ class Audit:
         with self._explained(), locked(self.directory, shared=True):
             found = find_end(self.directory, self._writer).head
             return found if found.seq else None
+
+    def anchor(self, *anchors: Anchor) -> None:
+        """Tell anchors how far the chain has got, after a look whether it still has what they know.
+
+        Raises HodeiError(conflict) when it has not: then it was cut off or replaced, and what the anchor knows stays as it is.
+        """
+        with self._explained(), locked(self.directory):
+            end = self._end()
+            if not end.head.seq:
+                return
+            _finish(os.open(end.path, os.O_RDONLY | os.O_CLOEXEC))  # no anchor knows what a power cut could take away
+        for one in anchors:
+            known = one.get(end.head.writer)
+            if known is not None and hash_at(self.directory, known.seq) not in (None, known.hash):
+                raise cut_off(known, end.head, one.name)
+            one.put(end.head)
 
     def rotate_key(self) -> str:
         """Hand the chain over to a new key, which the old one signs, and destroy the old one; return the new key's id."""

@@ -51,7 +51,15 @@ def create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: tuple[Step, ...] = (create_tables,)
+def add_anchors(connection: sqlite3.Connection) -> None:
+    """Bring format 1 to 2: the heads of audit chains."""
+    connection.execute(
+        """CREATE TABLE anchor (
+        writer TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID"""
+    )
+
+
+STEPS: tuple[Step, ...] = (create_tables, add_anchors)
 
 
 def format_of(connection: sqlite3.Connection) -> int:

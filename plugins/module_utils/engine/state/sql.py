@@ -19,6 +19,7 @@ _RESOURCE = _columns(
     "source, spec, lifecycle, dependencies, crc"
 )
 _OPERATION = _columns("op_id, run_id, address, generation, verb, provider, digest, native_name, begun_at, crc")
+_ANCHOR = _columns("writer, seq, hash, crc")
 _RUN = _columns("run_id, kind, started_at, ended_at, result, document_digest, actor, summary, serial")
 
 
@@ -55,6 +56,9 @@ LATEST_OPERATIONS_OF = f"{OPERATIONS} WHERE address = ? ORDER BY at DESC, seq DE
 ADD_RUN = _insert("run", _RUN)
 PUT_RUN = _upsert("run", _RUN, "run_id")
 LATEST_RUNS = f"{_select('run', _RUN)} ORDER BY seq DESC LIMIT ?"
+
+ANCHOR = _select("anchor", _ANCHOR) + " WHERE writer = ?"
+PUT_ANCHOR = _upsert("anchor", _ANCHOR, "writer")
 
 TRIM_RUNS = "DELETE FROM run WHERE started_at < ? OR seq <= (SELECT max(seq) FROM run) - ?"
 TRIM_OPERATIONS_BEFORE_RUNS = (

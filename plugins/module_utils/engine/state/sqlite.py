@@ -20,6 +20,7 @@ from typing import TypeVar
 from ...durable.connect import explained, open_writer, snapshot
 from ...durable.draft import sync_directory
 from ...model.address import Address
+from ...model.audit import AuditHead, refuse_older
 from ...model.errors import HodeiError, Kind
 from ...model.records import Event, Lease, Operation, OperationEnd, Resource, Run, State
 from . import codec, migrate, sql
@@ -181,6 +182,20 @@ class SqliteState:
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
+    # ---- anchors of audit chains -------------------------------------------------------------------------------
+
+    def anchor(self, head: AuditHead) -> None:
+        """Remember how far an audit chain got; conflict when it was further, or elsewhere."""
+        with self._write() as tx:
+            before = _anchor_of(tx.connection, head.writer)
+            refuse_older(before, head, "the state")
+            values = (head.writer, head.seq, head.hash)
+            tx.connection.execute(sql.PUT_ANCHOR, (*values, codec.checksum(values)))
+
+    def anchored(self, writer: str) -> AuditHead | None:
+        """Return how far an audit chain had got; None for one that was never told."""
+        return self._look(lambda connection: _anchor_of(connection, writer))
+
     def _look(self, look: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock, explained(self.path, codec.STATE):
             self._refuse_absent()
@@ -292,6 +307,11 @@ def _read_state(connection: sqlite3.Connection) -> State:
     if sum(row[-1] for row in (*resources, *pending)) % 2**32 != head.content:
         raise codec.damaged("records are missing")
     return state
+
+
+def _anchor_of(connection: sqlite3.Connection, writer: str) -> AuditHead | None:
+    row = connection.execute(sql.ANCHOR, (writer,)).fetchone()
+    return None if row is None else AuditHead(*codec.checked(row, f"the audit chain of {writer}")[:-1])
 
 
 def _end_operations(connection: sqlite3.Connection, ends: Iterable[OperationEnd]) -> int:
