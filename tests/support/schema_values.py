@@ -10,6 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema import kinds
+
 #: format -> texts and numbers that are of it.
 GOOD: dict[str, list[Any]] = {
     "duration": ["0s", "30s", "1h30m", "250ms", 5, 0.5, "2w", "1.5h"],
@@ -42,6 +44,17 @@ GOOD: dict[str, list[Any]] = {
     "all_word": ["all", "ALL"],
     "index": ["0", "7", "42"],
     "ulimit_name": ["nofile", "core"],
+    "field_name": ["password", "private key"],
+    "generated": ["password", "token"],
+    "symbols": ["!#-", "-_.-"],
+    "characters": ["", "0O1l"],
+    "key_prefix": ["ci_", "Ab-c"],
+    "line": ["", "deploy@ci"],
+    "x500_name": ["api.example.org", "ünï"],
+    "country": ["ES"],
+    "dns_name": ["api.example.org", "*.example.org", "a"],
+    "email": ["ops@example.org"],
+    "uri": ["spiffe://example.org/ci", "urn:x:y"],
 }
 
 #: What people, templates and YAML put where something else belongs.
@@ -82,7 +95,7 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 def _of_type(name: str, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if name == "object":
-        return _objects(schema)
+        return st.one_of([_objects(one) for one in kinds(schema).values()] or [_objects(schema)])
     if name == "array":
         items = values(schema["items"])
         unique = {"unique_by": repr} if schema.get("uniqueItems") else {}

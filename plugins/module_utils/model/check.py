@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from .formats import accepts
-from .schema import Schema
+from .schema import Schema, kinds
 
 ANNOTATIONS = frozenset(("default", "description", "title", "$schema", "$id"))
 KEYWORDS = frozenset(
@@ -34,6 +34,7 @@ KEYWORDS = frozenset(
         "minItems",
         "uniqueItems",
         "oneOf",
+        "allOf",
         "not",
     )
 )
@@ -169,7 +170,7 @@ def _type_test(names: str | list[str]) -> Test:
 
 def _containers(schema: Schema) -> list[tuple[type, Check]]:
     found: list[tuple[type, Check]] = []
-    if schema.keys() & {"properties", "required", "additionalProperties", "propertyNames"}:
+    if schema.keys() & {"properties", "required", "additionalProperties", "propertyNames", "allOf"}:
         found.append((dict, _object_check(schema)))
     if schema.keys() & {"items", "minItems", "uniqueItems"}:
         found.append((list, _array_check(schema)))
@@ -182,6 +183,7 @@ def _object_check(schema: Schema) -> Check:
     extra = schema.get("additionalProperties", True)
     extra_check = compile_check(extra) if isinstance(extra, dict) else None
     name_check = compile_check(schema["propertyNames"]) if "propertyNames" in schema else None
+    kind_checks = {name: compile_check(one) for name, one in kinds(schema).items()}
 
     def check(value: Any) -> Fault | None:
         for key, item in value.items():
@@ -197,7 +199,7 @@ def _object_check(schema: Schema) -> Check:
         for name in required:
             if name not in value:
                 return Fault((), "required", value, schema)
-        return None
+        return kind_checks[value["type"]](value) if kind_checks else None
 
     return check
 

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from .formats import accepts
-from .schema import Schema
+from .schema import Schema, kinds
 
 _WORDS = {"true": True, "True": True, "false": False, "False": False}
 
@@ -30,7 +30,8 @@ def coerce(value: Any, schema: Schema) -> Any:
     """Return the value with decimal text as an integer, and true or false as a boolean, where the schema wants just that."""
     wanted = schema.get("type")
     if isinstance(value, dict):
-        properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
+        chosen = kinds(schema).get(str(value.get("type")), schema)
+        properties, extra = chosen.get("properties", {}), schema.get("additionalProperties")
         others = extra if isinstance(extra, dict) else {}
         return {key: coerce(inner, properties.get(key, others)) for key, inner in value.items()}
     if isinstance(value, list):

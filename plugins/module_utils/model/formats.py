@@ -141,6 +141,18 @@ def _uuid(value: Any) -> str:
     return str(value).lower()
 
 
+def _characters(pattern: str) -> Callable[[Any], Any]:
+    """Characters whose order means nothing: each once, sorted."""
+    match = matcher(pattern)
+
+    def parse(value: Any) -> str:
+        if match(str(value)) is None:
+            raise ValueError("other characters")
+        return "".join(sorted(set(str(value))))
+
+    return parse
+
+
 def _lower_name(text: str) -> str | None:
     name = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:63]
     return name if re.fullmatch(NAME_PATTERN, name) else None
@@ -214,6 +226,9 @@ _SUBJECT = (  # the names are those of model/principal.py; * is no part of one
     r"(user|claimed):[!-)+-~]{1,255}|uid:(0|[1-9][0-9]{0,9})|(role|group|serviceaccount):[!-)+-~]{1,254}[!-~]"
     r"|(role|group|serviceaccount):[!-)+-~]"
 )
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_DNS = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
+_SYMBOLS = r"[!-/:-@\[-`{-~]+"
 
 FORMATS: dict[str, Format] = {
     "duration": Format(
@@ -293,6 +308,26 @@ FORMATS: dict[str, Format] = {
         _suggest_instant,
         True,
     ),
+    "field_name": _plain("the name of a field", r"[^\u0000-\u001f]{1,128}"),
+    "generated": _plain(
+        "one of password, token, uuid, ssh_key and tls (api_key needs its prefix)", "password|token|uuid|ssh_key|tls"
+    ),
+    "symbols": Format(
+        "printable ASCII without letters, digits and spaces", _characters(_SYMBOLS), _SYMBOLS, converts=True
+    ),
+    "characters": Format("printable ASCII", _characters("[ -~]*"), "[ -~]*", converts=True),
+    "key_prefix": _plain(
+        "a prefix such as ci_live_ (letters, digits, - and _; at most 32)", r"[A-Za-z][A-Za-z0-9_-]{0,31}"
+    ),
+    "line": _plain("one line of 200 characters at most", r"[^\u0000-\u001f\u007f]{0,200}"),
+    "x500_name": _plain("one line of 1 to 64 characters", r"[^\u0000-\u001f\u007f]{1,64}"),
+    "country": _plain("a country in two upper case letters, such as ES", "[A-Z]{2}"),
+    "dns_name": _plain("a DNS name such as api.example.org or *.example.org", rf"(?=.{{1,253}}$){_DNS}"),
+    "email": _plain(
+        "a mail address such as ops@example.org",
+        rf"(?=.{{1,254}}$)[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(\.{_LABEL})*",
+    ),
+    "uri": _plain("a URI such as spiffe://example.org/ci", r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+"),
     "url": _plain("a URL such as https://host:port", r"[a-z][a-z0-9+.-]*://[^\s]+"),
 }
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from .formats import FORMATS, parser
-from .schema import Schema, schema_at
+from .schema import Schema, kinds, schema_at
 from .schema_worker import WORKER, spec_schema
 from .shorthand import SHORTHANDS
 from .worker import Spec
@@ -123,6 +123,9 @@ def normal_default(schema: Schema) -> Any:
 
 
 def _object_normal(schema: Schema) -> Convert:
+    chosen = {name: _object_normal(one) for name, one in kinds(schema).items()}
+    if chosen:
+        return lambda value: chosen[value["type"]](value)
     known = {
         name: (compile_normal(inner), normal_default(inner)) for name, inner in schema.get("properties", {}).items()
     }
@@ -164,6 +167,9 @@ def compile_filler(schema: Schema) -> Convert:
     properties = schema.get("properties", {})
     extra = schema.get("additionalProperties")
     types = schema.get("type", "")
+    chosen = {name: compile_filler(one) for name, one in kinds(schema).items()}
+    if chosen:
+        return lambda value: chosen[value["type"]](value)
     if "object" in types and properties:
         return _group_filler(properties)
     if "object" in types and isinstance(extra, dict) and "properties" in extra:

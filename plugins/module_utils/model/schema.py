@@ -89,6 +89,42 @@ def group(properties: dict[str, Schema], description: str = "", required: tuple[
     return {**schema, **_keywords(more)}
 
 
+def by_kind(kinds_: dict[str, Schema], description: str, **more: Any) -> Schema:
+    """One of several groups; the field `type` says which. `if` and `then`, so that every validator speaks of the fields of that type."""
+    names = choice([*kinds_], "Which kind.")
+    return {
+        "type": "object",
+        "properties": {"type": names},
+        "required": ["type"],
+        "allOf": [
+            {
+                "if": {"type": "object", "properties": {"type": {"enum": [name]}}, "required": ["type"]},
+                "then": {
+                    **one,
+                    "properties": {"type": choice([name], "Which kind."), **one["properties"]},
+                    "required": ["type", *one.get("required", ())],
+                },
+            }
+            for name, one in kinds_.items()
+        ],
+        "description": description,
+        **_keywords(more),
+    }
+
+
+def kinds(schema: Schema) -> dict[str, Schema]:
+    """Return the groups that `type` chooses from, by its values; none where it chooses nothing."""
+    return {one["if"]["properties"]["type"]["enum"][0]: one["then"] for one in schema.get("allOf", ())}
+
+
+def _properties(schema: Schema) -> dict[str, Schema]:
+    """Return all fields of a group, those of all its kinds included: fields of one name take the same everywhere."""
+    found: dict[str, Schema] = dict(schema.get("properties", {}))
+    for one in kinds(schema).values():
+        found = {**one["properties"], **found}
+    return found
+
+
 def exactly_one(*names: str) -> list[Schema]:
     """The value of `oneOf` that asks for exactly one of some fields."""
     return [{"required": [name]} for name in names]
@@ -110,7 +146,7 @@ def schema_at(schema: Schema, path: str) -> Schema | None:
             schema = schema["items"]
         if name.startswith("["):
             continue
-        inner = schema.get("properties", {}).get(name)
+        inner = _properties(schema).get(name)
         extra = schema.get("additionalProperties")
         if inner is None and isinstance(extra, dict):
             inner = extra
@@ -128,7 +164,7 @@ def fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema, bool
     Fields of list entries are written `ports[].host`, those of the user's own keys `ulimits.*.soft`.
     """
     required = schema.get("required", ())
-    for name, inner in schema.get("properties", {}).items():
+    for name, inner in _properties(schema).items():
         path = f"{prefix}.{name}" if prefix else name
         yield path, inner, name in required
         entry = one_or_many(inner)

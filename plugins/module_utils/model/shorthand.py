@@ -14,6 +14,10 @@ def _restart(value: Any) -> Any:
     return {"policy": value} if isinstance(value, str) else value
 
 
+def _generated(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
 def _ulimit(value: Any) -> Any:
     return value if isinstance(value, dict) else {"soft": value, "hard": value}
 
@@ -64,6 +68,7 @@ def _file(value: Any) -> Any:
 
 SHORTHANDS: dict[str, Callable[[Any], Any]] = {
     "restart": _restart,
+    "generated": _generated,
     "ulimit": _ulimit,
     "health": _health,
     "network_rule": _network_rule,

@@ -38,6 +38,8 @@ def problems(tree: Path, name: str, code: str) -> list[str]:
         (f"{UTILS}/engine/x.py", "from ..resilience.retry import retry"),
         (f"{UTILS}/resilience/x.py", "from ..engine import plan"),
         (f"{UTILS}/durable/x.py", "from ..engine.state import codec"),
+        (f"{UTILS}/generators/x.py", "from ..stores.local import store"),
+        (f"{UTILS}/engine/x.py", "from ..generators import registry"),
         (f"{UTILS}/stores/local/x.py", "from ...engine.state.keys import load_key"),
         (f"{UTILS}/providers/docker/x.py", "from ...stores.local import Local"),
         (f"{UTILS}/providers/docker/x.py", "from ..process.client import spawn"),
@@ -73,7 +75,8 @@ def test_refuses(tree: Path, name: str, code: str) -> None:
         (f"{UTILS}/ansible/x.py", "from importlib.metadata import version"),
         (f"{UTILS}/providers/process/supervisor/x.py", "import socket\nfrom .protocol import read\nfrom . import reap"),
         (f"{UTILS}/providers/process/supervisor/x.py", "from ...references import expand"),
-        (f"{UTILS}/rotation/x.py", "from ..engine.plan import plan"),
+        (f"{UTILS}/rotation/x.py", "from ..engine.plan import plan\nfrom ..generators.registry import generate"),
+        (f"{UTILS}/generators/x.py", "from ..model.secret_value import SecretValue\nfrom . import keys"),
         ("plugins/action/fleet.py", f"from {US}.model.errors import HodeiError"),
         (f"{UTILS}/ansible/x.py", "from ..providers.registry import get\nfrom ..engine import converge"),
         (

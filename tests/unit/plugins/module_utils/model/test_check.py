@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.check import compile_check
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema import Schema
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_document import BACKEND, provider_schema
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import GENERATE, RULES
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import WORKER
 from ansible_collections.hodei.workers.plugins.module_utils.model.words import library_validator
 from ansible_collections.hodei.workers.tests.support.schema_values import broken, values
@@ -48,6 +50,21 @@ def test_the_same_holds_for_backends(value: Any) -> None:
 @given(broken(PROVIDER))
 def test_the_same_holds_for_providers(value: Any) -> None:
     assert (compile_check(PROVIDER)(value) is None) == library_validator(PROVIDER).is_valid(value)
+
+
+@pytest.mark.parametrize("schema", [GENERATE, RULES], ids=["generate", "rules"])
+def test_the_same_holds_for_secrets(schema: Schema) -> None:
+    check, library = compile_check(schema), library_validator(schema)
+
+    @settings(PATIENT, max_examples=150)
+    @given(broken(schema))
+    def agree(value: Any) -> None:
+        fault = check(value)
+        errors = {(tuple(error.absolute_path), error.validator) for error in library.iter_errors(value)}
+        assert (fault is None) == (not errors)
+        assert fault is None or (fault.path, fault.keyword) in errors
+
+    agree()
 
 
 @PATIENT

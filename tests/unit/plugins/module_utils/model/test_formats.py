@@ -45,6 +45,17 @@ BAD: dict[str, list[Any]] = {
     "clock": ["8:00", "24:00", "08:60", "08:00:00"],
     "timezone": ["", "Nowhere/At_all", "../../etc/passwd", "/etc/passwd"],
     "instant": ["2027-01-31", "2027-01-31T12:00:00", "soon"],
+    "field_name": ["", "a\nb", "x" * 129],
+    "generated": ["api_key", "Password", ""],
+    "symbols": ["", "a!", "! ", "é"],
+    "characters": ["é", "a\tb"],
+    "key_prefix": ["", "_a", "a b", "x" * 33],
+    "line": ["a\nb", "x" * 201],
+    "x500_name": ["", "a\tb", "x" * 65],
+    "country": ["es", "ESP", ""],
+    "dns_name": ["", "a b", "-a", "a.*.b", "a..b", "ü.org", ".".join(["a" * 63] * 5)],
+    "email": ["a", "@a", "a@", "a b@c", "a@b\n", "x" * 65 + "@a"],
+    "uri": ["a", ":x", "http://a b", "ü:x"],
     "url": ["host:80", "http://a b"],
 }
 
