@@ -22,6 +22,7 @@ def files() -> dict[str, str]:
     import generate_fragment
     import generate_reference
     import generate_schemas
+    import generate_secrets
 
     return {
         "schemas/worker.json": generate_schemas.worker(),
@@ -29,6 +30,7 @@ def files() -> dict[str, str]:
         "docs/reference/document.md": generate_reference.document(),
         "docs/reference/settings.md": generate_reference.settings(),
         "docs/providers/fields.md": generate_fields.fields(),
+        "docs/secrets/fields.md": generate_secrets.fields(),
         "plugins/doc_fragments/worker_document.py": generate_fragment.fragment(),
     }
 

@@ -149,7 +149,7 @@ def _takes(schema: Schema) -> str:
 
 
 def _default(schema: Schema) -> str:
-    if "default" not in schema or schema["default"] in ({}, []):
+    if "default" not in schema or schema["default"] in ({}, [], ""):
         return ""
     return f"`{_plain(schema['default'])}`"
 

@@ -20,6 +20,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema import fields
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import GENERATE
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import WORKER
 from ansible_collections.hodei.workers.plugins.module_utils.model.settings import SETTINGS
 from ansible_collections.hodei.workers.tests.support.schema_values import values
@@ -41,6 +42,15 @@ def test_the_published_schemas_accept_every_valid_worker(worker: dict[str, Any])
     named = {name: value for name, value in worker.items() if name != "name"}
     for workers in ([worker], {"a": named}):
         jsonschema.Draft202012Validator(DOCUMENT).validate({"owner": "ci", "workers": workers})
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(values(GENERATE))
+def test_the_published_schema_of_what_is_generated_accepts_what_ours_does(spec: Any) -> None:
+    published = generate_schemas.published(GENERATE)
+    jsonschema.Draft202012Validator.check_schema(published)
+    jsonschema.Draft202012Validator(published).validate(spec)
+    assert not jsonschema.Draft202012Validator(published).is_valid({"type": "token", "length": 3})
 
 
 @pytest.mark.parametrize(
