@@ -28,6 +28,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "compose": frozenset({"model"}),
     "generators": frozenset({"model"}),
     "stores": LEAVES,
+    "broker": LEAVES,
     "access": LEAVES,
     "events": LEAVES,
     "telemetry": LEAVES,

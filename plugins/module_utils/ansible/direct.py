@@ -44,8 +44,12 @@ def is_possible(
 def command(module: str) -> str:
     """Return the shell command that runs a module, named in full (``hodei.workers.fleet``)."""
     namespace, collection, name = module.split(".")
-    code = f"ansible_collections.{namespace}.{collection}.plugins.modules.{name}"
-    return shlex.join([sys.executable, "-P", "-c", _START, str(_COLLECTIONS), code])
+    return shlex.join(program(f"ansible_collections.{namespace}.{collection}.plugins.modules.{name}"))
+
+
+def program(code: str) -> list[str]:
+    """Return the command that runs a file of a collection by its full name in Python."""
+    return [sys.executable, "-P", "-c", _START, str(_COLLECTIONS), code]
 
 
 def arguments(args: Mapping[str, Any]) -> bytes:

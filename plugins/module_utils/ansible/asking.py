@@ -1,0 +1,72 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a process of a playbook asks for secrets: of the broker, or where none can run, by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..broker.client import Client
+from ..broker.playbook import Playbook, possible, this_playbook
+from ..broker.wire import Frame
+
+_BROKER = "ansible_collections.hodei.workers.plugins.module_utils.ansible.brokering"
+
+
+class Desk(Protocol):
+    """Where one process asks."""
+
+    def ask(self, request: Mapping[str, Any]) -> Frame:
+        """Return the answer to a request (``broker/service.py``). Raises HodeiError; its ``fault`` is what a store had to say."""
+
+    def known(self, values: Sequence[bytes]) -> list[bool]:
+        """Tell which values somebody in this playbook was given, as far as is remembered; asks no store."""
+
+
+class Alone:
+    """No broker can run here: the process logs in by itself, for each question."""
+
+    def __init__(self) -> None:
+        self._given: set[bytes] = set()
+
+    def ask(self, request: Mapping[str, Any]) -> Frame:
+        """Read, and log out at once. Raises HodeiError."""
+        from ..broker.client import Refused
+        from ..broker.service import Service
+        from .resolving import open_session
+
+        service = Service(open_session, bytes.hex)
+        answer = service.answer(request)
+        service.close(5.0)
+        if "error" in answer.head:
+            raise Refused(answer.head["error"])
+        self._given.add(answer.body)
+        return answer
+
+    def known(self, values: Sequence[bytes]) -> list[bool]:
+        """Tell which values this process was given."""
+        return [value in self._given for value in values]
+
+
+_desks: dict[int, Desk] = {}
+
+
+def desk(directory: str) -> Desk:
+    """Return the desk of this process: a fork cannot share the connection of its parent. ``directory`` is a private one that lives as
+    long as the playbook. Raises HodeiError.
+    """
+    pid = os.getpid()
+    if pid not in _desks:
+        _desks.clear()
+        _desks[pid] = Client(this_playbook(directory), _start) if possible() else Alone()
+    return _desks[pid]
+
+
+def _start(playbook: Playbook) -> None:
+    from ..broker.starting import start
+    from .direct import program
+
+    start(program(_BROKER), playbook)

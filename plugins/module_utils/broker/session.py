@@ -1,0 +1,41 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the broker needs of a credential store; ``ansible/resolving.py`` makes it of the Store port, access rules and audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from ..model.secret_name import SecretName
+from ..model.store import Retrieved, Which
+
+#: All that says which store, and as whom: JSON. The same address is the same session.
+Address: TypeAlias = Mapping[str, Any]
+
+
+class Session(Protocol):
+    """A store that is logged in to once. Shared by threads. Every call raises HodeiError and nothing else."""
+
+    expires_at: float | None
+    """When what it logged in for ends by itself (Unix seconds); None: there is nothing that outlives the process."""
+
+    def login(self) -> None:
+        """Log in. Called once, before the first ``read``."""
+
+    def read(self, name: SecretName, which: Which) -> Retrieved:
+        """Read from the store."""
+
+    def use(self, name: SecretName, which: Which, by: Mapping[str, str], take: Callable[[], Retrieved]) -> Retrieved:
+        """Give a value to somebody: decide whether they may, ``take`` it (from memory or by ``read``), and record that.
+
+        ``by`` says who: play, task, host.
+        """
+
+    def close(self) -> None:
+        """Log out: revoke what was logged in for."""
+
+
+#: Makes a session; touches no store.
+Opener: TypeAlias = Callable[[Address], Session]
