@@ -1,15 +1,17 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A store that asks first: who may not do something makes no call to the store behind it, and nobody makes one that is not recorded."""
+"""A store that asks first: a denied call makes no call to the store behind it, and nothing leaves or changes it without a record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import replace
+from typing import NoReturn, TypeVar
 
-from ..model.access import AccessContext, AccessPolicy, Action, Decision
+from ..model import audit
+from ..model.access import AccessContext, AccessPolicy, Action
+from ..model.errors import HodeiError
 from ..model.principal import Principal
 from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
@@ -26,34 +28,15 @@ from ..model.store import (
     Which,
 )
 
-
-@dataclass(frozen=True)
-class AccessEvent:
-    """One call of a store, or its denial, as it is recorded; no value is in it.
-
-    ``call`` is the method of ``model.store.Store``; ``path`` the secret, or for ``list`` the tenant; ``version`` the one that was asked
-    for (a number, a stage, or nothing).
-    """
-
-    principal: Principal
-    call: str
-    path: str
-    version: str
-    decision: Decision
-    context: AccessContext
-
-
-class Recorder(Protocol):
-    """Who keeps the record. When it raises, what would have been recorded does not happen."""
-
-    def record(self, event: AccessEvent) -> None:
-        """Keep one event. It is kept when this returns. Raises HodeiError."""
+T = TypeVar("T")
 
 
 class GuardedStore:
     """The port ``Store`` for one principal; may be shared by threads when its parts may.
 
-    Each call is decided by ``policy``, recorded, and only then made. ``context`` is asked once for each call.
+    Each call is decided by ``policy`` before anything else. Then a read is made and recorded, and the value given only if it was; a change
+    is recorded, made, and its end recorded (see ``model.audit``). ``context`` is asked once for each call; ``store_name`` and ``store_id``
+    are for the record.
     """
 
     def __init__(
@@ -61,42 +44,53 @@ class GuardedStore:
         store: Store,
         principal: Principal,
         policy: AccessPolicy,
-        recorder: Recorder,
+        auditor: audit.Auditor,
         context: Callable[[], AccessContext],
+        *,
+        store_name: str = "",
+        store_id: str = "",
     ) -> None:
         self._store = store
         self._principal = principal
         self._policy = policy
-        self._recorder = recorder
+        self._auditor = auditor
         self._context = context
+        self._named = {"who": principal.subject, "store": store_name, "store_id": store_id}
 
     def fingerprint(self) -> StoreFingerprint:
         """Say what the store is: no secret, and for everybody."""
         return self._store.fingerprint()
 
     def list(self, tenant: str | None = None) -> Sequence[SecretInfo]:
-        """List those secrets that the principal may read, write or rotate."""
+        """List those secrets that the principal may read, write or rotate. Nothing but a denial is recorded of it."""
         context = self._context()
-        runs_out = self._principal.expired(context.now)
-        reason = "the proof of this identity has run out" if runs_out else "lists show what the principal may use"
-        path = "" if tenant is None else f"@{tenant}"
-        self._settle("list", path, "", Decision(not runs_out, f"{self._principal}: {reason}"), context)
+        if self._principal.expired(context.now):
+            entry = self._entry(audit.Action.READ, "" if tenant is None else f"@{tenant}", context)
+            self._deny(entry, f"{self._principal} may list no secrets: the proof of this identity has run out")
         found = self._store.list(tenant)
         visible = frozenset(self._policy.visible(self._principal, [one.name for one in found], context))
         return [one for one in found if one.name in visible]
 
     def describe(self, name: SecretName) -> SecretInfo:
-        """Describe a secret to who may read, write or rotate it."""
+        """Describe a secret to who may read, write or rotate it. Nothing but a denial is recorded of it."""
         context = self._context()
-        allowed = name in self._policy.visible(self._principal, [name], context)
-        may = "may see" if allowed else "may neither read, write nor rotate"
-        self._settle("describe", name.path, "", Decision(allowed, f"{self._principal} {may} this secret"), context)
+        if name not in self._policy.visible(self._principal, [name], context):
+            entry = self._entry(audit.Action.READ, name.path, context)
+            self._deny(entry, f"{self._principal} may neither read, write nor rotate this secret")
         return self._store.describe(name)
 
     def get(self, name: SecretName, version: Which = Stage.CURRENT) -> Retrieved:
-        """Read a value."""
-        self._admit("get", Action.READ, name, version)
-        return self._store.get(name, version)
+        """Read a value; for a worker, the record calls it a use."""
+        context = self._context()
+        what = audit.Action.USE if context.worker else audit.Action.READ
+        entry = self._admit(Action.READ, name, self._entry(what, name.path, context), context)
+        try:
+            found = self._store.get(name, version)
+        except HodeiError as error:
+            self._auditor.record(_failed(entry, error))
+            raise
+        self._auditor.record(replace(entry, result=audit.Result.DONE, version=found.version.number))
+        return found
 
     def put(
         self,
@@ -108,8 +102,11 @@ class GuardedStore:
         metadata: Metadata | None = None,
     ) -> Version:
         """Make a value the current version."""
-        self._admit("put", Action.WRITE, name)
-        return self._store.put(name, value, expected=expected, token=token, metadata=metadata)
+
+        def call() -> Version:
+            return self._store.put(name, value, expected=expected, token=token, metadata=metadata)
+
+        return self._change(Action.WRITE, audit.Action.WRITE, name, call)
 
     def stage(
         self,
@@ -121,53 +118,93 @@ class GuardedStore:
         metadata: Metadata | None = None,
     ) -> Version:
         """Keep a value as PENDING."""
-        self._admit("stage", Action.ROTATE, name)
-        return self._store.stage(name, value, expected=expected, token=token, metadata=metadata)
+
+        def call() -> Version:
+            return self._store.stage(name, value, expected=expected, token=token, metadata=metadata)
+
+        return self._change(Action.ROTATE, audit.Action.ROTATE, name, call)
 
     def promote(self, name: SecretName, version: int, *, expected: int | None = None) -> SecretInfo:
         """Make the pending version current."""
-        self._admit("promote", Action.ROTATE, name, version)
-        return self._store.promote(name, version, expected=expected)
+        return self._rotate(name, version, lambda: self._store.promote(name, version, expected=expected))
 
     def rollback(self, name: SecretName, version: int) -> SecretInfo:
         """Undo a version."""
-        self._admit("rollback", Action.ROTATE, name, version)
-        return self._store.rollback(name, version)
+        return self._rotate(name, version, lambda: self._store.rollback(name, version))
 
     def retire(self, name: SecretName, version: int) -> SecretInfo:
         """Destroy the value of a version that nobody needs any more."""
-        self._admit("retire", Action.ROTATE, name, version)
-        return self._store.retire(name, version)
+        return self._rotate(name, version, lambda: self._store.retire(name, version))
 
     def delete(self, name: SecretName) -> SecretInfo:
         """Delete softly."""
-        self._admit("delete", Action.WRITE, name)
-        return self._store.delete(name)
+        return self._change(Action.WRITE, audit.Action.DELETE, name, lambda: self._store.delete(name))
 
     def restore(self, name: SecretName) -> SecretInfo:
         """Undo ``delete``."""
-        self._admit("restore", Action.WRITE, name)
-        return self._store.restore(name)
+        return self._change(Action.WRITE, audit.Action.RESTORE, name, lambda: self._store.restore(name))
 
     def destroy(self, name: SecretName) -> None:
         """Destroy a secret with all its values."""
-        self._admit("destroy", Action.WRITE, name)
-        self._store.destroy(name)
+        self._change(Action.WRITE, audit.Action.DESTROY, name, lambda: self._store.destroy(name))
 
     def close(self) -> None:
         """Close the store behind it."""
         self._store.close()
 
-    def _admit(self, call: str, action: Action, name: SecretName, version: Which | None = None) -> None:
-        context = self._context()
-        shown = "" if version is None else version.value if isinstance(version, Stage) else str(version)
-        self._settle(call, name.path, shown, self._policy.decide(self._principal, action, name, context), context)
+    def _rotate(self, name: SecretName, version: int, call: Callable[[], SecretInfo]) -> SecretInfo:
+        return self._change(Action.ROTATE, audit.Action.ROTATE, name, call, version)
 
-    def _settle(self, call: str, path: str, version: str, decision: Decision, context: AccessContext) -> None:
-        """Record what was decided. Raises StoreError(denied)."""
-        self._recorder.record(AccessEvent(self._principal, call, path, version, decision, context))
+    def _change(
+        self,
+        action: Action,
+        what: audit.Action,
+        name: SecretName,
+        call: Callable[[], T],
+        version: int | None = None,
+    ) -> T:
+        """Decide, record that it begins, make the call, and record how it ended."""
+        context = self._context()
+        entry = self._admit(action, name, self._entry(what, name.path, context, version), context)
+        self._auditor.record(entry)
+        try:
+            done = call()
+        except HodeiError as error:
+            self._auditor.record(_failed(entry, error))
+            raise
+        made = done.number if isinstance(done, Version) else version
+        self._auditor.record(replace(entry, result=audit.Result.DONE, version=made))
+        return done
+
+    def _admit(self, action: Action, name: SecretName, entry: audit.Entry, context: AccessContext) -> audit.Entry:
+        """Return the entry of what may be done. Raises StoreError(denied), which is recorded first."""
+        decision = self._policy.decide(self._principal, action, name, context)
         if not decision.allowed:
-            cure = "Give it in the document, under access: of the secret, as its owner"
-            if self._principal.is_claim:
-                cure = "Let the run prove who it is: a claim is not a proof"
-            raise StoreError(Fault.DENIED, decision.reason, hint=f"{cure}; see docs/access.md.", where=path)
+            self._deny(entry, decision.reason)
+        return entry
+
+    def _deny(self, entry: audit.Entry, reason: str) -> NoReturn:
+        self._auditor.record(replace(entry, result=audit.Result.DENIED, why=reason))
+        cure = "Who owns the fleet can give it under access: of the secret"
+        if self._principal.is_claim:
+            cure = "Let the run prove who it is: a claim is no proof"
+        raise StoreError(Fault.DENIED, reason, hint=f"{cure}; see docs/access.md.", where=entry.secret)
+
+    def _entry(self, what: audit.Action, path: str, context: AccessContext, version: int | None = None) -> audit.Entry:
+        return audit.Entry(
+            what,
+            audit.Result.BEGUN,
+            secret=path,
+            version=version,
+            why=context.why,
+            correlation=context.correlation,
+            play=context.play,
+            task=context.task,
+            host=context.host,
+            worker=context.worker,
+            **self._named,
+        )
+
+
+def _failed(entry: audit.Entry, error: HodeiError) -> audit.Entry:
+    return replace(entry, result=audit.Result.FAILED, why=error.message)

@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.access.guarded import GuardedStore
+from ansible_collections.hodei.workers.plugins.module_utils.access.rules import RulePolicy
+from ansible_collections.hodei.workers.plugins.module_utils.model.access import AccessContext
+from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Entry, Result
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+from ansible_collections.hodei.workers.plugins.module_utils.model.principal import Principal, Verified
 from ansible_collections.hodei.workers.plugins.module_utils.model.store import Ability, Fault, Metadata, Stage, Store
 from ansible_collections.hodei.workers.tests.conformance.stores.rigs import NAME, OTHER, Rig, fault_of, needs, value
 
@@ -143,3 +150,39 @@ def test_20_each_write_is_a_generation(rig: Rig, store: Store) -> None:
         write()
         seen.append(rig.open().fingerprint().generation)
     assert seen == sorted(set(seen))
+
+
+def test_20_a_denied_access_makes_no_call(rig: Rig, store: Store) -> None:
+    store.put(NAME, value(CANARY))
+    before, calls = rig.writes(), list[str]()
+    recorded: list[tuple[Result, bool]] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            calls.append(name)
+            return getattr(store, name)
+
+    class Auditor:
+        def record(self, *entries: Entry, sync: bool = True) -> None:
+            recorded.extend((entry.result, sync) for entry in entries)
+
+    nobody = Principal("user:alice", Verified.OIDC)
+    counted: Any = Counted()
+    guarded = GuardedStore(counted, nobody, RulePolicy("uid:0", {}), Auditor(), lambda: AccessContext(0.0))
+    denied: list[Callable[[], object]] = [
+        lambda: guarded.get(NAME),
+        lambda: guarded.describe(NAME),
+        lambda: guarded.put(NAME, value("x")),
+        lambda: guarded.stage(NAME, value("x")),
+        lambda: guarded.promote(NAME, 1),
+        lambda: guarded.rollback(NAME, 1),
+        lambda: guarded.retire(NAME, 1),
+        lambda: guarded.delete(NAME),
+        lambda: guarded.restore(NAME),
+        lambda: guarded.destroy(NAME),
+    ]
+    assert {fault_of(call) for call in denied} == {Fault.DENIED}
+    assert recorded == [(Result.DENIED, True)] * len(denied)
+    assert not calls
+    assert not guarded.list()
+    assert (calls, rig.writes()) == (["list"], before)
