@@ -118,7 +118,7 @@ def kinds(schema: Schema) -> dict[str, Schema]:
 
 
 def _properties(schema: Schema) -> dict[str, Schema]:
-    """Return all fields of a group, those of all its kinds included: fields of one name take the same everywhere."""
+    """Return all fields of a group, those of its kinds included; of one that several kinds have, the first."""
     found: dict[str, Schema] = dict(schema.get("properties", {}))
     for one in kinds(schema).values():
         found = {**one["properties"], **found}

@@ -26,8 +26,8 @@ _PASSWORD = group(
         ),
         "symbols": formatted(
             "symbols",
-            "Which symbols. Those of the default need no escaping in URLs, shells and most configuration files.",
-            "-._~+=,",
+            "Which symbols. Those of the default need no escaping in URLs, shells, YAML and `.env` files, and begin no option.",
+            "._+=",
         ),
         "exclude": formatted("characters", "Characters that are not used, such as those that look alike: `0O1lI`.", ""),
     },

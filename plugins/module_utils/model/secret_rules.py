@@ -17,7 +17,7 @@ from .place import Place
 from .rules import Said
 from .schema_secret import FORMAT_NAMES, MOST_PATTERN
 
-#: Fewer bits than these are guessed by who has the password's hash and a month (2^64 guesses cost some 10^5 USD of rented GPUs).
+#: Whoever has a fast hash of a password tries fewer than 2^64 for some 10^4 to 10^5 USD of rented GPUs.
 LEAST_BITS = 64
 _EXPIRING = ("certificate", "jwt")
 

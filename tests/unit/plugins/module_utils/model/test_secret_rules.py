@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.check import compile_check
+from ansible_collections.hodei.workers.plugins.module_utils.model.coerce import coerce
 from ansible_collections.hodei.workers.plugins.module_utils.model.place import Place
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import GENERATE, RULES
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_rules import generate_problems, rules_problems
@@ -155,3 +156,10 @@ def test_what_the_schema_refuses_is_said_for_people(spec: Any, told: str) -> Non
     found = problems(spec, GENERATE, Place("generate"), fault)
     assert len(found) == 1, found
     assert told in str(found[0])
+
+
+def test_what_a_template_made_text_of_is_taken_for_what_it_says() -> None:
+    spec = coerce({"type": "password", "length": "40", "classes": {"digits": "2"}, "exclude": "12"}, GENERATE)
+    assert spec == {"type": "password", "length": 40, "classes": {"digits": 2}, "exclude": "12"}
+    assert coerce({"type": "tls", "ca": "true", "days": "x"}, GENERATE) == {"type": "tls", "ca": True, "days": "x"}
+    assert coerce({"type": "nothing", "ca": "true"}, GENERATE) == {"type": "nothing", "ca": "true"}
