@@ -15,10 +15,10 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from ..model.generated import CHECKSUM_DIGITS
 from ..model.secret_value import SecretValue
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-CHECKSUM_DIGITS = 6
 
 
 def generate(spec: Mapping[str, Any], _now: float) -> SecretValue:

@@ -14,6 +14,8 @@ from .digest import canonical
 from .normal import Convert, compile_filler
 from .schema_secret import GENERATE
 
+CHECKSUM_DIGITS = 6
+
 
 def complete(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Merge the defaults into a spec in normal form."""
@@ -29,6 +31,32 @@ def digest_of(spec: Mapping[str, Any]) -> str:
     secret, and with another key every secret would be generated anew.
     """
     return hashlib.sha256(f"generate\0{canonical(spec)}".encode()).hexdigest()
+
+
+def fields_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the fields that the values of a spec in normal form have; none for those that are text."""
+    if spec["type"] == "ssh_key":
+        return "private_key", "public_key", "fingerprint"
+    if spec["type"] != "tls":
+        return ()
+    if complete(spec)["output"] == "csr":
+        return "private_key", "csr"
+    return "private_key", "certificate", "fingerprint", "not_after"
+
+
+def length_of(spec: Mapping[str, Any]) -> int | None:
+    """Return how many characters all values of a spec in normal form have; None where that differs."""
+    full = complete(spec)
+    if full["type"] == "uuid":
+        return 36
+    if full["type"] == "password":
+        return int(full["length"])
+    if full["type"] == "api_key":
+        return len(full["prefix"]) + int(full["length"]) + (CHECKSUM_DIGITS if full["checksum"] else 0)
+    if full["type"] == "token":
+        size = int(full["bytes"])
+        return {"hex": 2 * size, "base64": -(-size // 3) * 4, "base64url": -(-size * 4 // 3)}[full["encoding"]]
+    return None
 
 
 @lru_cache(maxsize=1)

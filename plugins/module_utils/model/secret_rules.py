@@ -11,7 +11,7 @@ from typing import Any
 
 from .characters import classes_of, count
 from .errors import Problem
-from .generated import complete
+from .generated import complete, fields_of, length_of
 from .pattern import PatternError, compiled
 from .place import Place
 from .rules import Said
@@ -35,6 +35,28 @@ def rules_problems(rules: Mapping[str, Any], place: Place) -> list[Problem]:
     for name, inner in rules.get("fields", {}).items():
         found += _placed(_rules(inner), Place(place.under(("fields", name)), place.source))
     return found
+
+
+def agreement_problems(spec: Mapping[str, Any], rules: Mapping[str, Any], place: Place) -> list[Problem]:
+    """Return what no generated value could obey: both in normal form and without problems of their own; ``place`` is that of the rules."""
+    return _placed(_disagreement(spec, rules), place)
+
+
+def _disagreement(spec: Mapping[str, Any], rules: Mapping[str, Any]) -> Said:
+    length, fields = length_of(spec), fields_of(spec)
+    about = f"what is generated ({spec['type']})"
+    if length is not None:
+        for name, wrong in (
+            ("min_length", rules.get("min_length", length) > length),
+            ("max_length", rules.get("max_length", length) < length),
+            ("max_bytes", rules.get("max_bytes", length) < length),
+        ):
+            if wrong:
+                yield (name,), f"{about} has {length} characters", "change one of the two"
+    for name in rules.get("fields", {}):
+        if name not in fields:
+            hint = f"it has {', '.join(fields)}" if fields else "it is text"
+            yield ("fields", name), f"{about} has no such field", hint
 
 
 def _placed(said: Said, place: Place) -> list[Problem]:

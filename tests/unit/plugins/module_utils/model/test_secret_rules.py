@@ -14,7 +14,11 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.check import c
 from ansible_collections.hodei.workers.plugins.module_utils.model.coerce import coerce
 from ansible_collections.hodei.workers.plugins.module_utils.model.place import Place
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import GENERATE, RULES
-from ansible_collections.hodei.workers.plugins.module_utils.model.secret_rules import generate_problems, rules_problems
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_rules import (
+    agreement_problems,
+    generate_problems,
+    rules_problems,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.model.words import problems
 from ansible_collections.hodei.workers.tests.support.generated_values import normal
 from ansible_collections.hodei.workers.tests.support.schema_values import values
@@ -123,6 +127,36 @@ def test_what_is_impossible_is_told_with_its_path(spec: Any, told: list[str]) ->
 )
 def test_rules_that_no_value_obeys_are_told(rules: Any, told: list[str]) -> None:
     found = said_of_rules(rules)
+    assert len(found) == len(told), found
+    assert all(part in message for message, part in zip(found, told, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    ("spec", "rules", "told"),
+    [
+        ("password", {"min_length": 32, "max_length": 32, "max_bytes": 32}, []),
+        ("password", {"min_length": 33}, ["rules.min_length: what is generated (password) has 32 characters"]),
+        (
+            {"type": "token", "encoding": "hex"},
+            {"max_length": 63, "max_bytes": 63},
+            ["rules.max_length", "rules.max_bytes"],
+        ),
+        (
+            "uuid",
+            {"max_length": 32, "fields": {"id": {}}},
+            ["has 36 characters", "rules.fields.id: what is generated (uuid) has no"],
+        ),
+        ({"type": "api_key", "prefix": "ci_", "checksum": True}, {"max_length": 48}, ["has 49 characters"]),
+        ("ssh_key", {"min_length": 9999, "fields": {"public_key": {}}}, []),
+        (
+            {"type": "tls", "dns": ["a"], "output": "csr"},
+            {"fields": {"certificate": {}, "csr": {}}},
+            ["rules.fields.certificate: what is generated (tls) has no such field; it has private_key, csr"],
+        ),
+    ],
+)
+def test_what_is_generated_could_obey_the_rules(spec: Any, rules: Any, told: list[str]) -> None:
+    found = [str(one) for one in agreement_problems(normal(spec), normal(rules, RULES), Place("rules"))]
     assert len(found) == len(told), found
     assert all(part in message for message, part in zip(found, told, strict=True)), found
 
