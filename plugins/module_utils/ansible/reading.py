@@ -135,7 +135,7 @@ def run_logs(module: AnsibleModule) -> dict[str, Any]:
             LogRequest(
                 target=target,
                 tail=params["tail"],
-                since=_since(params["since"]),
+                since=moment(params["since"]),
                 follow=seconds(params, "follow"),
                 limit=octets(params, "limit"),
             )
@@ -228,7 +228,7 @@ def _text(name: str, raw: bytes) -> dict[str, Any]:
         return {name: text, f"{name}_lines": text.splitlines(), f"{name}_base64": base64.b64encode(raw).decode()}
 
 
-def _since(text: str | None) -> float | None:
+def moment(text: str | None) -> float | None:
     """Read Unix seconds, an ISO time, or how long ago (10m)."""
     if text is None:
         return None

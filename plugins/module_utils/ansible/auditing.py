@@ -1,0 +1,192 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit chain of an owner: opened for those who record, and the module that reads and verifies it (audit_info)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..access.audit import chain, export, keys
+from ..access.audit.anchors import FileAnchor, GivenAnchor, StateAnchor, SyslogAnchor
+from ..access.audit.segments import read_lines
+from ..access.audit.verify import Report, verify
+from ..access.audit.writer import Audit, OnFailure, Rotation
+from ..durable.draft import draft_of, sync_directory, write_durably
+from ..engine.state.sqlite import SqliteState
+from ..model.audit import Anchor, AuditHead
+from ..model.errors import HodeiError, Kind
+from .reading import moment
+from .session import read_payload, read_settings, state_directory
+
+_DIRECTORY = "audit"
+
+
+def open_audit(
+    directory: Path,
+    owner: str,
+    *,
+    on_failure: OnFailure = "deny",
+    keep: float | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Audit:
+    """Open the chain of an owner, whose files lie in ``directory``. ``keep`` is how many seconds old segments are kept (None: for ever)."""
+    place = audit_directory(directory)
+    return Audit(place, writer_name(owner), on_failure=on_failure, warn=warn, rotation=Rotation(keep=keep))
+
+
+def audit_directory(directory: Path) -> Path:
+    """Return where the chain of an owner lies."""
+    return directory / _DIRECTORY
+
+
+def writer_name(owner: str) -> str:
+    """Return the name of the chain that this user keeps on this machine for an owner; it may be a secret's name."""
+    parts = (owner, platform.node(), str(os.geteuid()))
+    plain = (re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]", "-", part)) for part in parts)
+    return "/".join(part.lstrip("-.") or "_" for part in plain)
+
+
+def make_anchor(config: Mapping[str, Any], clock: Callable[[], float]) -> Anchor:
+    """Make an anchor: ``{directory: PATH}``, ``{head: SEQ:HASH}`` or ``{syslog: HOST:PORT}``. Raises HodeiError(validation)."""
+    kind, place = next(iter(config.items())) if len(config) == 1 else ("", "")
+    if kind == "directory" and place:
+        return FileAnchor(Path(str(place)).expanduser())
+    if kind == "head":
+        return GivenAnchor(str(place))
+    host, _unused, port = str(place).rpartition(":")
+    if kind == "syslog" and host and port.isdecimal():
+        return SyslogAnchor(host.strip("[]"), int(port), platform.node(), clock)
+    raise HodeiError(
+        Kind.VALIDATION,
+        f"{dict(config)} is no anchor of an audit chain",
+        hint="Write one of {directory: PATH}, {head: SEQ:HASH}, {syslog: HOST:PORT}.",
+    )
+
+
+def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
+    """Read the chain: what was done, and whether anybody changed it."""
+    params = module.params
+    settings = read_settings(payload := read_payload(params), os.environ)
+    directory = state_directory(payload, settings)
+    place = audit_directory(directory)
+    lines = _read(place)
+    since = moment(params["since"])
+    records = [one for one in _records(lines) if _is_wanted(one, params, since)]
+    result: dict[str, Any] = {
+        "changed": False,
+        "directory": str(place),
+        "total": len(records),
+        "records": [chain.as_dict(one) for one in records[len(records) - min(params["limit"], len(records)) :]],
+    }
+    if params["path"]:
+        result["changed"] = _export(records, Path(params["path"]), params["format"], look_only=module.check_mode)
+    if not params["verify"]:
+        return result
+    writer = next((one.writer for one in _records(reversed(lines))), writer_name(settings["owner"].value))
+    report = verify(lines, _public(place, params["public_keys"]), _known(directory, writer, params["anchors"]))
+    return result | _verdict(report, place)
+
+
+def _read(place: Path) -> Sequence[bytes]:
+    try:
+        return read_lines(place)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"the audit chain in {place} cannot be read: {error.strerror}",
+            hint="Run the task as the user who owns it.",
+        ) from error
+
+
+def _records(lines: Iterator[bytes] | Sequence[bytes]) -> Iterator[chain.Record]:
+    """Yield what can be read; verification tells of the rest."""
+    for line in lines:
+        try:
+            yield chain.decode(line.removesuffix(b"\n"))[0]
+        except ValueError:
+            continue
+
+
+def _is_wanted(record: chain.Record, params: Mapping[str, Any], since: float | None) -> bool:
+    entry = record.entry
+    return (
+        fnmatchcase(entry.secret, params["secret"] or "*")
+        and fnmatchcase(entry.who, params["actor"] or "*")
+        and (not params["what"] or entry.what.value in params["what"])
+        and (not params["results"] or entry.result.value in params["results"])
+        and (since is None or chain.seconds(record.time) >= since)
+    )
+
+
+def _export(records: Sequence[chain.Record], path: Path, form: str, *, look_only: bool) -> bool:
+    """Write records to a file, unless it has them already; tell whether it had not."""
+    host = platform.node()
+    lines = (export.json_line(one) if form == "json_lines" else export.syslog_line(one, host) for one in records)
+    data = "".join(f"{line}\n" for line in lines).encode()
+    try:
+        if path.is_file() and path.read_bytes() == data:
+            return False
+        if not look_only:
+            with draft_of(path) as draft:
+                write_durably(draft, data)
+                os.replace(draft, path)
+            sync_directory(path.parent)
+    except OSError as error:
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"the export cannot be written to {path}: {error.strerror}",
+            hint="Choose a directory that exists and that this user can write.",
+        ) from error
+    return True
+
+
+def _public(place: Path, given: Sequence[str]) -> Mapping[str, bytes]:
+    paths = [Path(one).expanduser() for one in given] or sorted((place / "keys").glob("*.pub"))
+    return keys.public_keys(paths)
+
+
+def _known(directory: Path, writer: str, given: Sequence[Mapping[str, Any]]) -> dict[str, AuditHead | None]:
+    """Ask the state and the anchors that are named how far the chain had got."""
+    state = SqliteState(directory / "state.db", read_only=True)
+    try:
+        anchors: list[Anchor] = [StateAnchor(state), *(make_anchor(one, float) for one in given)]
+        return {one.name: one.get(writer) for one in anchors}
+    finally:
+        state.close()
+
+
+def _verdict(report: Report, place: Path) -> dict[str, Any]:
+    found = [
+        {"flaw": one.flaw.value, "seq": one.seq, "message": one.message, "tampering": one.tampering}
+        for one in report.found
+    ]
+    head = report.head
+    verdict: dict[str, Any] = {
+        "intact": report.intact,
+        "findings": found,
+        "first": report.first,
+        "verified": report.records,
+        "anchored": report.anchored,
+        "head": f"{head.seq}:{head.hash}" if head else "",
+        "writer": head.writer if head else "",
+    }
+    if report.intact:
+        return verdict
+    wrong = [one.message for one in report.found if one.tampering]
+    more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return verdict | {
+        "failed": True,
+        "msg": f"the audit chain in {place} is not what was written: {'; '.join(wrong[:3])}{more}. Find out who can write there; "
+        "what an anchor or an export has seen is evidence.",
+    }
