@@ -89,7 +89,9 @@ def _typed(record: Record) -> bool:
     texts = [record.writer, record.previous, record.key, record.time, record.note]
     texts += [getattr(record.entry, name) for name in _TEXTS]
     numbers = [record.seq] if record.entry.version is None else [record.seq, record.entry.version]
-    return all(type(text) is str for text in texts) and all(type(number) is int for number in numbers)
+    return all(isinstance(text, str) for text in texts) and not any(
+        isinstance(number, bool) or not isinstance(number, int) for number in numbers
+    )
 
 
 def is_signed(line: bytes) -> bool:
