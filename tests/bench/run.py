@@ -4,8 +4,8 @@
 """`make bench`: measures against the targets, medians of at least five runs, and writes bench/results.{md,json}.
 
 `make bench BENCH="--runs 7 --only tasks"` measures one part, and leaves the figures of the others as they are: tasks (1,000 workers
-three ways), engine (10,000 in process), single (one worker), inventory (1,000 hosts), drain (1,000 workers asked), docker
-(containers, beside the Engine's bare API and a loop).
+three ways), engine (10,000 in process), single (one worker), inventory (1,000 hosts), drain (1,000 workers asked), secrets
+(200 lookups), docker (containers, beside the Engine's bare API and a loop).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import containers
 import drain
 import in_process
 import inventory
+import lookups
 from ansible_run import HERE, Bed
 
 ROOT = HERE.parent.parent
@@ -193,6 +194,24 @@ def draining(bed: Bed, runs: int) -> list[Row]:
     return [row("drain: 1,000 workers asked by a command each, in one pass", seconds, "s")]
 
 
+def secrets(bed: Bed, runs: int) -> list[Row]:
+    """Measure the lookup: by the clock in one task, and 200 of them in a playbook."""
+    place = bed.directory / "lookups"
+    place.mkdir(mode=0o700)
+    lookups.prepare(place)
+    clocks = [lookups.clock(place) for _unused in range(runs)]
+    plays = [lookups.measure(place) for _unused in range(runs)]
+    return [
+        row("lookup: a cached value, one round trip", [one["trip"] for one in clocks], "ms", 1.0),
+        row("lookup: a task's first, loading the plugin included", [one["first"] for one in clocks], "ms", 20.0),
+        row("lookup: one more in the same task, with its template", [one["more"] for one in clocks], "ms"),
+        row("lookup: the first of a playbook, starting the broker", [one["start"] for one in clocks], "ms"),
+        row("200 lookups, 20 hosts, 5 forks: the whole playbook", [one.seconds for one in plays], "s"),
+        row("200 lookups, 20 hosts, 5 forks: above the same without lookups", [one.extra for one in plays], "s"),
+        row("200 lookups, 20 hosts, 5 forks: logins", [float(one.logins) for one in plays], "", 1.0),
+    ]
+
+
 def docker(bed: Bed, runs: int) -> list[Row]:
     """Measure 20 and 100 containers: made, looked at, destroyed."""
     rows: list[Row] = []
@@ -262,6 +281,7 @@ PARTS: dict[str, Callable[[Bed, int], list[Row]]] = {
     "single": single,
     "inventory": hosts,
     "drain": draining,
+    "secrets": secrets,
     "tasks": tasks,
     "docker": docker,
 }

@@ -35,6 +35,7 @@ class Noted:
 
     def __init__(self, config: Mapping[str, Any], note: Callable[[str], None]) -> None:
         self._config, self._note = config, note
+        self.identity = config
 
     def login(self) -> None:
         """Log in, or say why not."""

@@ -68,13 +68,7 @@ class Bed:
 
     def brokers(self) -> list[int]:
         """Return the processes that are brokers of this bed."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                comm = path.with_name("comm").read_text()
-                if comm == "hodei-broker\n" and str(self.journal).encode() in path.read_bytes():
-                    found.append(int(path.parent.name))
-        return found
+        return brokers_of(str(self.journal).encode(), "cmdline")
 
     def close(self) -> None:
         """End what serves here."""
@@ -82,6 +76,16 @@ class Bed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.brokers(), "the brokers to die")
+
+
+def brokers_of(mark: bytes, where: str = "environ") -> list[int]:
+    """Return the brokers that have a mark in their environment or command line."""
+    found = []
+    for path in Path("/proc").glob(f"[0-9]*/{where}"):
+        with suppress(OSError):
+            if path.with_name("comm").read_text() == "hodei-broker\n" and mark in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
 
 
 def collections() -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..broker.session import Address
 from ..engine.state.keys import owner_directory
@@ -26,7 +27,8 @@ class StoreSession:
 
     expires_at: float | None = None
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, identity: Address) -> None:
+        self.identity = identity
         self._store = store
 
     def login(self) -> None:
@@ -48,18 +50,19 @@ class StoreSession:
 
 def open_session(address: Address) -> StoreSession:
     """Return a session; opens nothing yet. Raises InvalidDocument, HodeiError(configuration)."""
-    return StoreSession(_open_store(address["store"], address["config"] or {}, _owners_place(address)))
+    name, config, place = address["store"], dict(address["config"] or {}), _owners_place(address)
+    identity = {"store": name, "config": config, "place": str(place)}
+    return StoreSession(_open_store(name, config, place), identity)
 
 
-def _open_store(name: str, config: Mapping[str, object], place: Path) -> Store:
+def _open_store(name: str, config: Mapping[str, Any], place: Path) -> Store:
     from ..stores.local.sources import key_source
     from ..stores.local.store import FILE, LocalStore
 
     if config.get("type", "local") != "local":
         raise HodeiError(Kind.CONFIGURATION, f"there is no type of store {config['type']!r}", where=f"stores.{name}")
-    home = Path(str(config.get("path") or place / "stores" / name)).expanduser()
-    key = config.get("key") or {"file": str(home / "store.key")}
-    return LocalStore(home / FILE, key_source(key), read_only=True)  # type: ignore[arg-type]
+    home = Path(config.get("path") or place / "stores" / name).expanduser()
+    return LocalStore(home / FILE, key_source(config.get("key") or {"file": str(home / "store.key")}), read_only=True)
 
 
 def _owners_place(address: Address) -> Path:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..model.errors import HodeiError, Kind
 from .meeting import Meeting
-from .playbook import Playbook
-from .processes import peer_of
+from .playbook import Playbook, ended
+from .processes import peer_of, started_at
 from .wire import Frame, HungUpError, Opening, ProtocolError, open_as_client, receive, send
 
 #: A store may be slow; a broker that says nothing for so long is stuck.
@@ -107,6 +107,8 @@ class Client:
             return self._dial()
         except _GONE:
             pass
+        if started_at(self._playbook.pid) != self._playbook.started:
+            raise ended()
         with self._meeting.locked(f"{self._playbook.name}.start", _START_SECONDS) as alone:
             if not alone:
                 raise TimeoutError

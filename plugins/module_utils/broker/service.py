@@ -15,7 +15,7 @@ from ..model.secret_value import SecretValue
 from ..model.store import Stage, StoreError, Which
 from .cache import Cache
 from .session import Opener
-from .sessions import Sessions, digest_of
+from .sessions import Login, Sessions
 from .wire import Frame
 
 MOST_MARKS = 100_000
@@ -38,7 +38,8 @@ class Service:
             if request["op"] == "known":
                 return Frame({"known": [one in self._marks for one in request["marks"]]})
             if request["op"] == "forget":
-                self._cache.forget(_secret(request)[1])
+                login, name = self._sessions.get(request["address"]), _name(request)
+                self._cache.forget(_kept_under(login, name))
                 return Frame({})
             if request["op"] == "status":
                 return Frame({"logins": self._sessions.logins})
@@ -59,14 +60,14 @@ class Service:
         return self._sessions.close(seconds)
 
     def _read(self, request: Mapping[str, Any]) -> Frame:
-        name, secret = _secret(request)
-        which = which_of(request["version"])
-        login = self._sessions.get(request["address"], digest_of(request["address"]))
+        name, which = _name(request), which_of(request["version"])
+        login = self._sessions.get(request["address"])
+        key = (_kept_under(login, name), which)
         found = login.session.use(
             name,
             which,
             request["by"],
-            lambda: self._cache.get((secret, which), lambda: login.read(name, which), request["max_age"]),
+            lambda: self._cache.get(key, lambda: login.read(name, which), request["max_age"]),
         )
         value = _field(found.value, request["field"], name)
         self._remember(value)
@@ -97,10 +98,12 @@ def encode(problem: HodeiError) -> dict[str, str]:
     return {"kind": problem.kind.value, "fault": fault, **texts}
 
 
-def _secret(request: Mapping[str, Any]) -> tuple[SecretName, bytes]:
-    """Return the name, and what its values are kept under."""
-    name = SecretName(request["name"], request["tenant"])
-    return name, hashlib.sha256(digest_of(request["address"]) + name.path.encode()).digest()
+def _name(request: Mapping[str, Any]) -> SecretName:
+    return SecretName(request["name"], request["tenant"])
+
+
+def _kept_under(login: Login, name: SecretName) -> bytes:
+    return hashlib.sha256(login.digest + name.path.encode()).digest()
 
 
 def _field(value: SecretValue, field: str, name: SecretName) -> SecretValue:

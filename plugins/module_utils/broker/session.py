@@ -11,12 +11,15 @@ from typing import Any, Protocol, TypeAlias
 from ..model.secret_name import SecretName
 from ..model.store import Retrieved, Which
 
-#: All that says which store, and as whom: JSON. The same address is the same session.
+#: Which store, and as whom: JSON.
 Address: TypeAlias = Mapping[str, Any]
 
 
 class Session(Protocol):
     """A store that is logged in to once. Shared by threads. Every call raises HodeiError and nothing else."""
+
+    identity: Address
+    """All that tells this store, and who asks it, from others, whichever way it was written: the same identity is the same session."""
 
     expires_at: float | None
     """When what it logged in for ends by itself (Unix seconds); None: there is nothing that outlives the process."""

@@ -21,15 +21,16 @@ REFUSED_SECONDS = 10.0
 
 
 def digest_of(address: Address) -> bytes:
-    """Return what an address is told from others by: all of it, so nobody who says less gets what was read for somebody else."""
+    """Return what an address or identity is told from others by: all of it, so that nobody who says less gets what another one read."""
     return hashlib.sha256(json.dumps(address, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
 class Login:
-    """One address: its session, and whether it is logged in, or why not."""
+    """One identity: its session, and whether it is logged in, or why not."""
 
     def __init__(self, session: Session, clock: Callable[[], float]) -> None:
         self.session = session
+        self.digest = digest_of(session.identity)
         self.tries = 0
         self.done = False
         self._clock = clock
@@ -65,7 +66,8 @@ class Sessions:
     def __init__(self, opener: Opener, clock: Callable[[], float] = time.monotonic) -> None:
         self._opener, self._clock = opener, clock
         self._lock = threading.Lock()
-        self._found: dict[bytes, Login] = {}
+        self._known: dict[bytes, Login] = {}  # by what was written
+        self._found: dict[bytes, Login] = {}  # by what it is
 
     @property
     def logins(self) -> int:
@@ -73,12 +75,14 @@ class Sessions:
         with self._lock:
             return sum(one.tries for one in self._found.values())
 
-    def get(self, address: Address, digest: bytes) -> Login:
+    def get(self, address: Address) -> Login:
         """Return the login of an address, not logged in yet when nobody needed it. Raises HodeiError."""
+        written = digest_of(address)
         with self._lock:
-            login = self._found.get(digest)
+            login = self._known.get(written)
             if login is None:
-                login = self._found[digest] = Login(self._opener(address), self._clock)
+                made = Login(self._opener(address), self._clock)
+                login = self._known[written] = self._found.setdefault(made.digest, made)
             return login
 
     def close(self, seconds: float) -> list[str]:
@@ -86,6 +90,7 @@ class Sessions:
         with self._lock:
             sessions = [one.session for one in self._found.values() if one.tries]
             self._found.clear()
+            self._known.clear()
         deadline = time.monotonic() + seconds
         ends = [_End(session, deadline) for session in sessions]
         return [said for said in (end.wait() for end in ends) if said]

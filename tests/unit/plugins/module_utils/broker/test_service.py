@@ -141,7 +141,7 @@ def test_a_login_is_tried_again_after_a_while_and_at_once_when_that_can_help() -
 
     def ask() -> None:
         with pytest.raises(HodeiError):
-            sessions.get({}, b"").read(SecretName("a"), Stage.CURRENT)
+            sessions.get({}).read(SecretName("a"), Stage.CURRENT)
 
     ask()
     ask()
@@ -166,6 +166,15 @@ def test_a_logout_is_tried_again_while_that_can_help(journal: Path) -> None:
         assert 1 <= journal.read_text().count("logout") <= most
         assert (journal.read_text().count("logout") > 1) == (kind == "network")
         journal.write_text("")
+
+
+def test_two_ways_to_write_the_same_are_one_login(journal: Path) -> None:
+    """A play's name has no variables of hosts: what they say may come from the environment there."""
+    service = Service(noted(journal), bytes.hex)
+    for store in ("a", "b"):
+        service.answer({**read("x"), "address": {"store": store, "config": {}}})
+    assert service.answer({"op": "status"}).head == {"logins": 1}
+    assert journal.read_text().count("read") == 1
 
 
 def test_an_address_is_told_from_another_by_all_of_it() -> None:

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup hodei.workers.secret: from its options and the play's variables to requests, and from answers to values.
+
+Pure but for the functions handed in. It runs in a process that lives for one task, and Python compiles our files anew in each: so this
+and what it imports is little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..model.errors import HodeiError, Kind
+
+if TYPE_CHECKING:
+    from .asking import Desk
+
+OPTIONS = (
+    "store", "stores", "owner", "tenant", "field", "version", "max_age", "on_missing", "on_deleted", "on_denied", "default",
+)  # fmt: skip
+_PLACE = ("owner", "stores", "backend")
+_DEFAULT_STORES: Mapping[str, Any] = {"local": {"type": "local"}}
+_BY = {"play": "ansible_play_name", "task": "ansible_task_name", "host": "inventory_hostname"}
+
+
+def look_up(
+    terms: Sequence[Any],
+    options: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    *,
+    template: Callable[[Any], Any],
+    load: Callable[[str], Mapping[str, Any]],
+    desk: Desk,
+    warn: Callable[[str], None],
+) -> list[Any]:
+    """Return a value for each name. Raises HodeiError."""
+    document = _document(options, variables, template, load)
+    requests = [_request(term, options, variables, document, template) for term in terms]
+    found: list[Any] = []
+    for request in requests:
+        try:
+            body = desk.ask(request).body
+        except HodeiError as error:
+            found += _instead(error, request["name"], options, warn)
+        else:
+            found.append(_text(body, request["name"]))
+    return found
+
+
+def _request(
+    term: Any,
+    options: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    document: Mapping[str, Any],
+    template: Callable[[Any], Any],
+) -> dict[str, Any]:
+    if not isinstance(term, str):
+        hint = "Write lookup('hodei.workers.secret', 'db/password')."
+        raise HodeiError(Kind.VALIDATION, f"the name of a secret is text, not {type(term).__name__}", hint=hint)
+    stores = document["stores"]
+    name = options["store"] or _declared(str(term), variables, template) or _only(stores, str(term))
+    if not isinstance(stores, Mapping) or name not in stores:
+        known = ", ".join(map(str, stores)) if isinstance(stores, Mapping) else "none"
+        hint = f"There are: {known}. Set hodei_stores, or name another one."
+        raise HodeiError(Kind.CONFIGURATION, f"there is no store '{name}'", hint=hint, where=str(term))
+    version = str(options["version"])
+    place = {"owner": document["owner"], "backend": document["backend"], "state_dir": document["state_dir"]}
+    return {
+        "op": "read",
+        "address": {"store": name, "config": stores[name], **place},
+        "name": str(term),
+        "tenant": options["tenant"],
+        "version": int(version) if version.isascii() and version.isdigit() else version,
+        "field": options["field"],
+        "max_age": None if options["max_age"] is None else float(options["max_age"]),
+        "by": {word: str(variables[variable]) for word, variable in _BY.items() if variables.get(variable)},
+    }
+
+
+def _document(
+    options: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    template: Callable[[Any], Any],
+    load: Callable[[str], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Bring together what says where stores are: an option wins over the document's file, and that over variables, as in modules."""
+
+    def variable(name: str) -> Any:
+        return template(variables[name]) if name in variables else None
+
+    named = variable("hodei_document")
+    files = [load(one) for one in ([named] if isinstance(named, str) else named or [])]
+    found: dict[str, Any] = {}
+    for name in _PLACE:
+        given = [options.get(name), *(one.get(name) for one in files)]
+        found[name] = next((one for one in given if one is not None), None)
+        if found[name] is None:
+            found[name] = variable(f"hodei_{name}")
+    found["state_dir"] = variable("hodei_state_dir")
+    found["stores"] = found["stores"] or _DEFAULT_STORES
+    return found
+
+
+def _declared(secret: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Any:
+    """Return the store that ``hodei_secrets`` names for a secret. Only that is templated: a value beside it may be a lookup, too."""
+    declared = variables.get("hodei_secrets")
+    if isinstance(declared, Mapping):
+        entry = declared.get(secret)
+    else:
+        entries = declared if isinstance(declared, list) else []
+        entry = next((one for one in entries if isinstance(one, Mapping) and one.get("name") == secret), None)
+    store = entry.get("store") if isinstance(entry, Mapping) else None
+    return template(store) if store else None
+
+
+def _only(stores: Any, secret: str) -> Any:
+    if isinstance(stores, Mapping) and len(stores) == 1:
+        return next(iter(stores))
+    hint = "Say which: lookup('hodei.workers.secret', ..., store='NAME'), or store: in hodei_secrets."
+    raise HodeiError(Kind.CONFIGURATION, "there are several stores that it could be in", hint=hint, where=secret)
+
+
+def _instead(error: HodeiError, name: str, options: Mapping[str, Any], warn: Callable[[str], None]) -> list[Any]:
+    """Return what stands for a value that there is not. Raises the error where the user did not say otherwise."""
+    fallback = options["default"]
+    if getattr(error, "fault", "") == "deleted":
+        wish = options["on_deleted"] or options["on_missing"]
+    elif error.kind is Kind.NOT_FOUND:
+        wish = options["on_missing"]
+    else:
+        wish = options["on_denied"] if error.kind is Kind.AUTHORIZATION else "error"
+    if (wish or ("error" if fallback is None else "skip")) == "error":
+        raise HodeiError(error.kind, error.message, hint=error.hint, where=error.where or name)
+    if wish == "warn":
+        warn(f"hodei.workers.secret: {error}")
+    return [] if fallback is None else [fallback]
+
+
+def _text(body: bytes, name: str) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        pass  # it carries the value: raised from here, it would be the context of ours
+    hint = "Mount it as a file, or read one of its fields."
+    raise HodeiError(Kind.VALIDATION, "the secret is no UTF-8 text", hint=hint, where=name)

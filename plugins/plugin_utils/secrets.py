@@ -1,0 +1,48 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of reading secrets, for plugins: where the broker is met, and what becomes of values in Ansible."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import asking
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+
+
+def desk() -> asking.Desk:
+    """Return where this process asks: Ansible's temporary directory is private, and all forks have the same. Raises HodeiError."""
+    return asking.desk(constants.DEFAULT_LOCAL_TMP)
+
+
+def never_templated(value: Any) -> Any:
+    """Return a value that Ansible takes as it is, whatever braces are in it; since ansible-core 2.19 that is so for all but templates."""
+    return wrap_var(value) if isinstance(value, str) else value
+
+
+def is_from_lookup(value: Any) -> bool:
+    """Tell whether a text is, as a whole, a value that a lookup of this playbook returned: here, in another fork, or in a fact.
+
+    By a keyed digest that the broker remembers. A text in which a value is only a part is not recognised, and after the broker was
+    killed only what it has given since is. Another text that happens to be the same is taken for it.
+    """
+    return isinstance(value, str) and desk().known([value.encode(errors="surrogatepass")])[0]
+
+
+def load(path: str, loader: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a document of ``hodei_document`` where modules find it: beside the play, the inventory, or where Ansible was started."""
+    from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
+
+    for place in (loader.get_basedir(), variables.get("inventory_dir"), os.environ.get("PWD") or os.getcwd()):
+        for folder in ("files", ""):
+            found = os.path.join(place, folder, path) if place else ""
+            if os.path.isfile(found):
+                with open(found, encoding="utf-8") as file:
+                    return load_document(file.read(), found)
+    raise HodeiError(Kind.NOT_FOUND, f"the document {path} was not found", hint="It is looked for beside the play.")

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup in real playbooks: one login for all of it, wherever a template may stand, and nothing left when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
+from ansible_collections.hodei.workers.tests.support.playbook import Site
+from ansible_collections.hodei.workers.tests.support.secrets_site import brokers, store_of
+from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
+
+PLUGINS = Path(__file__).resolve().parent.parent / "support" / "lookup"
+CANARY = "".join(("Can", "ary-", "in-the-mine"))
+BRACES = "as it is: {{ 7 * 7 }} {% if %}"
+HOSTS, LOOKUPS = 20, 5
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    """A user with secrets."""
+    made = make_site()
+    made.environment |= {"ANSIBLE_LOOKUP_PLUGINS": str(PLUGINS), "HODEI_OWNER": made.owner}
+    secrets = {f"s{number}": b"value %d" % number for number in range(LOOKUPS)}
+    account = json.dumps({"user": "me", "token": CANARY}).encode()
+    more = {"braces": BRACES.encode(), "account": account, "gone": b"x", "@acme/s0": b"theirs", "binary": b"\xff\x00"}
+    store = store_of(made, {**secrets, **more})
+    store.put(SecretName("s0"), store.get(SecretName("s1")).value)
+    store.delete(SecretName("gone"))
+    store.close()
+    return made
+
+
+def secret(name: str, **options: Any) -> str:
+    """Write a lookup."""
+    written = "".join(f", {key}={value!r}" for key, value in options.items())
+    return f"lookup('hodei.workers.secret', {name!r}{written})"
+
+
+def show(template: str, **keywords: Any) -> dict[str, Any]:
+    """Write a task that shows what a template is."""
+    return {"ansible.builtin.debug": {"msg": "{{ " + template + " }}"}, "ignore_errors": True, **keywords}
+
+
+def test_two_hundred_lookups_of_twenty_hosts_log_in_once(site: Site) -> None:
+    """In five forks at a time."""
+    site.hosts = {f"h{number}": {} for number in range(HOSTS)}
+    all_of_them = " ~ ' ' ~ ".join(secret(f"s{number}") for number in range(LOOKUPS))
+    tasks = [show(all_of_them), show(all_of_them), show("lookup('broker_status', 'logins')", run_once=True)]
+    done = site.play(site.write_play(tasks, hosts="all"), "--forks", "5")
+    *shown, logins = [one["msg"] for one in done.results]
+    assert set(shown) == {"value 1 value 1 value 2 value 3 value 4"}
+    assert len(shown) * LOOKUPS == 200
+    assert logins == 1
+
+
+def test_wherever_a_template_may_stand(site: Site) -> None:
+    """Names of plays and tasks, facts, loops, queries; a value with braces is a value."""
+    tasks = [
+        {"ansible.builtin.set_fact": {"fact": "{{ " + secret("account", field="token") + " }}"}, "no_log": True},
+        show("fact | length", name="task {{ " + secret("account", field="user") + " }}"),
+        show("lookup('broker_status', fact, fact ~ 'x', 'me', wantlist=True)"),
+        show(secret("braces")),
+        show("item", **{"with_hodei.workers.secret": ["braces", "s3"]}),
+        show("query('hodei.workers.secret', 's2', 'nope', 's3', on_missing='skip')"),
+        show(secret("s0", version="previous") + " ~ " + secret("s0", version=1) + " ~ " + secret("s0", tenant="acme")),
+        show(secret("nope", default="instead") + " ~ " + secret("gone", on_deleted="warn", default="")),
+        show(secret("nope")),
+        show(secret("gone")),
+        show(secret("account", field="nope")),
+        show(secret("s0", version="newest")),
+        show(secret("binary")),
+        show(secret("../s0")),
+        show(secret("s0", store="vault")),
+        show("lookup('broker_status', 'logins')"),
+    ]
+    play = site.write_play(tasks, name="play {{ " + secret("account", field="user") + " }}")
+    done = site.run(play, "-vvvv")
+    said = [[item["msg"] for item in one.get("results", [])] or one.get("msg") for one in done.results]
+    assert "PLAY [play me]" in done.output
+    assert "TASK [task me]" in done.output
+    assert CANARY not in done.output
+    assert said[1:8] == [
+        len(CANARY),
+        [True, False, True],
+        BRACES,
+        [BRACES, "value 3"],
+        ["value 2", "value 3"],
+        "value 0value 0theirs",
+        "instead",
+    ]
+    expected = (
+        "nope: there is no such secret",
+        "gone: ",
+        "account: the secret has no field 'nope'",
+        "'newest' is no version of a secret",
+        "binary: the secret is no UTF-8 text",
+        "cannot be the name of a secret",
+        "there is no store 'vault'",
+    )
+    for words, found in zip(expected, said[8:15], strict=True):
+        assert words in str(found)
+    assert said[15] == 1
+    wait_for(lambda: not brokers(site), "the broker to go with its playbook")
+
+
+def test_the_playbook_of_the_page_works_as_it_stands(make_site: Callable[..., Site]) -> None:
+    """docs/lookup.md, for somebody who has read nothing else."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "lookup.md").read_text()
+    site = make_site(owner="shop")
+    store_of(site, {"db/password": CANARY.encode()}).close()
+    playbook = site.write("play.yml", page.partition("```yaml\n")[2].partition("```")[0])
+    site.variables = {name: value for name, value in site.variables.items() if name.startswith("ansible_")}
+    done = site.play(playbook)
+    assert (site.place / "app.conf").read_text() == f"password={CANARY}\n"
+    assert CANARY not in done.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_broker_goes_with_its_playbook(site: Site, number: signal.Signals) -> None:
+    """However that ends."""
+    go = site.place / "never"
+    waiting = {"ansible.builtin.wait_for": {"path": str(go), "timeout": 120}}
+    playbook = site.start(site.write_play([show(secret("s1")), waiting]))
+    site.until(playbook, lambda: list(site.place.glob("run-*.jsonl")), "the first task")
+    assert brokers(site)
+    os.kill(playbook.pid, number)
+    playbook.wait(60)
+    wait_for(lambda: not brokers(site), "the broker to go")
+    assert not list((site.place / "ansible").glob("ansible-local-*/hodei-broker-*"))
