@@ -10,6 +10,7 @@ import resource as limits
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.tests.support.audit_chains import SMALL, entry, opened, verified
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
+from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 
 HARMLESS = {Flaw.TORN, Flaw.MENDED, Flaw.RETENTION, Flaw.NOT_DETECTABLE, Flaw.EMPTY}
 PROCESSES, EACH = 8, 15
@@ -46,7 +48,7 @@ def append(place: Path) -> None:
 
 def rotate_and_forget(place: Path) -> None:
     audit = opened(place, rotation=FORGETFUL, clock=lambda: 1_790_001_000.0)
-    for number in range(8):
+    for number in range(5):
         audit.record(entry(f"more/{number}"))
 
 
@@ -136,6 +138,30 @@ def _refused(place: Path) -> None:
     audit.record(entry("after"))
     assert b"refused" not in b"".join(read_lines(place))
     assert b"after" in b"".join(read_lines(place))
+
+
+def _fill(ballast: Path) -> None:
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_a_full_disk(testbed: Testbed) -> None:
+    place = testbed.need("tmpfs") / "audit"
+    audit = opened(place)
+    audit.record(entry())
+    ballast = place.parent / "ballast"
+    _fill(ballast)
+    with pytest.raises(HodeiError) as caught:
+        audit.record(
+            *[entry(f"s/{number}") for number in range(200)]
+        )  # more than the last block of the file has room for
+    assert caught.value.kind is Kind.RESOURCE_EXHAUSTED
+    assert verified(place).intact
+    assert verified(place).records == 2
+    ballast.unlink()
+    audit.record(entry("after"))
+    assert [one.flaw for one in verified(place).found] == [Flaw.NOT_DETECTABLE]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody else takes root")

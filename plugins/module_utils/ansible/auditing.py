@@ -80,7 +80,8 @@ def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
     place = audit_directory(directory)
     lines = _read(place)
     since = moment(params["since"])
-    records = [one for one in _records(lines) if _is_wanted(one, params, since)]
+    everything = list(_records(lines))
+    records = [one for one in everything if _is_wanted(one, params, since)]
     result: dict[str, Any] = {
         "changed": False,
         "directory": str(place),
@@ -91,7 +92,7 @@ def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
         result["changed"] = _export(records, Path(params["path"]), params["format"], look_only=module.check_mode)
     if not params["verify"]:
         return result
-    writer = next((one.writer for one in _records(reversed(lines))), writer_name(settings["owner"].value))
+    writer = everything[-1].writer if everything else writer_name(settings["owner"].value)
     report = verify(lines, _public(place, params["public_keys"]), _known(directory, writer, params["anchors"]))
     return result | _verdict(report, place)
 
@@ -109,9 +110,10 @@ def _read(place: Path) -> Sequence[bytes]:
         ) from error
 
 
-def _records(lines: Iterator[bytes] | Sequence[bytes]) -> Iterator[chain.Record]:
-    """Yield what can be read; verification tells of the rest."""
-    for line in lines:
+def _records(lines: Sequence[bytes]) -> Iterator[chain.Record]:
+    """Yield what can be read of whole writes; verification tells of the rest."""
+    last = next((number for number in range(len(lines), 0, -1) if chain.is_signed(lines[number - 1][:-1])), 0)
+    for line in lines[:last]:
         try:
             yield chain.decode(line.removesuffix(b"\n"))[0]
         except ValueError:

@@ -47,7 +47,7 @@ def test_without_an_anchor_truncation_is_said_to_be_not_detectable() -> None:
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_single_byte(place: int, change: int) -> None:
     edited = WHOLE[:place] + bytes([WHOLE[place] ^ change]) + WHOLE[place + 1 :]
     report = verify([line + b"\n" for line in edited.split(b"\n")[:-1]], PUBLIC, {"elsewhere": LAST})
@@ -81,7 +81,7 @@ def test_any_repetition(source: int, place: int) -> None:
 
 
 @given(st.integers(0, len(WHOLE) - 1))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_truncation(size: int) -> None:
     cut = WHOLE[:size].split(b"\n")
     lines = [line + b"\n" for line in cut[:-1]] + [line for line in cut[-1:] if line]
