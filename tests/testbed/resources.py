@@ -229,6 +229,18 @@ def _own_docker(testbed: Testbed, image: str, disk: int = 0) -> Iterator[OwnEngi
     yield from serve_docker(server, python_image(busybox, testbed.cache), image, disk)
 
 
+@resource
+def openssl(testbed: Testbed) -> Iterator[str]:
+    """The program, which judges the keys and certificates that we make."""
+    yield program("openssl", apt="openssl", cache=testbed.cache)
+
+
+@resource
+def ssh_keygen(testbed: Testbed) -> Iterator[str]:
+    """The program, which judges the keys for SSH that we make."""
+    yield program("ssh-keygen", apt="openssh-client", cache=testbed.cache)
+
+
 def free_port() -> int:
     """Find one such port."""
     return free_ports(1)[0]

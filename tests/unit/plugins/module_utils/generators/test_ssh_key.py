@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.hodei.workers.tests.support.generated_values import made
+from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
+
+
+@pytest.fixture(autouse=True)
+def _ssh_keygen(shared_testbed: Testbed) -> None:
+    shared_testbed.need("ssh_keygen")
 
 
 def keygen(*words: str | Path) -> str:

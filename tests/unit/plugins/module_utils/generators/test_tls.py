@@ -13,6 +13,13 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.tests.support.generated_values import NOW, made
+from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
+
+
+@pytest.fixture(autouse=True)
+def _openssl(shared_testbed: Testbed) -> None:
+    shared_testbed.need("openssl")
+
 
 FULL = {
     "type": "tls",
