@@ -12,6 +12,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.schema import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_document import document_schema
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import WORKER
 from ansible_collections.hodei.workers.plugins.module_utils.providers.registry import config_schemas
+from ansible_collections.hodei.workers.plugins.module_utils.stores.registry import store_schemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -38,13 +39,14 @@ def worker() -> str:
 
 
 def document() -> str:
-    """The schema of a whole document, with the worker written once."""
-    schema = published(document_schema(config_schemas()))
-    workers = schema["properties"]["workers"]
-    entry = workers["additionalProperties"]
-    workers["additionalProperties"] = {"$ref": "#/$defs/worker"}
-    workers["items"] = {"$ref": "#/$defs/worker", "required": ["name"]}
-    schema["$defs"] = {"worker": entry}
+    """The schema of a whole document, with worker and secret written once."""
+    schema = published(document_schema(config_schemas(), store_schemas()))
+    schema["$defs"] = {}
+    for noun in ("worker", "secret"):
+        entries = schema["properties"][f"{noun}s"]
+        schema["$defs"][noun] = entries["additionalProperties"]
+        entries["additionalProperties"] = {"$ref": f"#/$defs/{noun}"}
+        entries["items"] = {"$ref": f"#/$defs/{noun}", "required": ["name"]}
     return _text("A document of hodei.workers", schema)
 
 

@@ -22,11 +22,16 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # 
     templates,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import WORKER_FIELDS
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import SECRET_FIELDS, WORKER_FIELDS
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
 from ansible_collections.hodei.workers.plugins.plugin_utils.rendering import Templates, trust_as_template
 
-_SINGLE = ("worker",)
+#: What modules are about that are not about the whole document, and the fields of one entry that they take.
+_ABOUT = {
+    "worker": (("workers",), WORKER_FIELDS),
+    "secret": (("secrets",), SECRET_FIELDS),
+    "secret_info": (("secrets",), frozenset()),
+}
 #: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
 _REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info")
 
@@ -61,12 +66,14 @@ class ActionModule(ActionBase):
 
     def _gather(self, name: str, variables: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the arguments that stay arguments, and the payload. Raises HodeiError."""
+        kinds, single_fields = _ABOUT.get(name, (gather.KINDS, frozenset()))
         arguments, payload = gather.gather(
             self._task.args,
             variables,
             template=self._templar.template,
             load=lambda path: self._load(path, variables),
-            worker_fields=WORKER_FIELDS if name in _SINGLE else frozenset(),
+            kinds=kinds,
+            single_fields=single_fields,
         )
         if not gather.names_owner(payload):
             shards.refuse_shared(payload["owner"], variables, self._templar.template)

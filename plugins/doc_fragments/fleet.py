@@ -70,6 +70,15 @@ options:
     type: raw
 """
 
+    SECRETS = r"""
+options:
+  secrets:
+    description:
+      - The secrets as a list, or as a mapping by name. See M(hodei.workers.secret) for the fields of a secret.
+      - Taken from the document, or from the variables C(hodei_secrets) and C(hodei_secrets__*), when left out.
+    type: raw
+"""
+
     SELECTION = r"""
 options:
   targets:

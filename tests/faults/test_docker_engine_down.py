@@ -18,14 +18,8 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Report
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.tests.support.cutting import Cutting, standing
-from ansible_collections.hodei.workers.tests.support.docker_fleets import (
-    DockerFleet,
-    containers,
-    errors,
-    records,
-    there,
-)
-from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
+from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, containers, records, there
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions, errors
 from ansible_collections.hodei.workers.tests.testbed.dockerd import OwnEngine
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 

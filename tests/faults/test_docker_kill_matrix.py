@@ -22,12 +22,11 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.worker import 
 from ansible_collections.hodei.workers.tests.support.docker_fleets import (
     DockerFleet,
     containers,
-    errors,
     fail_around_calls,
     records,
     there,
 )
-from ansible_collections.hodei.workers.tests.support.fleets import OWNER
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER, errors
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
 
 pytestmark = pytest.mark.xdist_group("docker")

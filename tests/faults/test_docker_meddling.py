@@ -14,14 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.tests.support.docker_fleets import (
-    DockerFleet,
-    containers,
-    errors,
-    records,
-    there,
-)
-from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
+from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, containers, records, there
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions, errors
 
 pytestmark = pytest.mark.xdist_group("docker")
 

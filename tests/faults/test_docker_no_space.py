@@ -15,15 +15,8 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Report
 from ansible_collections.hodei.workers.tests.support.cutting import Refusing, standing
-from ansible_collections.hodei.workers.tests.support.docker_fleets import (
-    DockerFleet,
-    clear,
-    containers,
-    errors,
-    records,
-    there,
-)
-from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
+from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, clear, containers, records, there
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions, errors
 from ansible_collections.hodei.workers.tests.testbed.dockerd import OwnEngine
 from ansible_collections.hodei.workers.tests.testbed.network import Network
 from ansible_collections.hodei.workers.tests.testbed.plugin import PytestBed

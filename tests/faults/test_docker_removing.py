@@ -18,14 +18,8 @@ import pytest
 from docker.errors import APIError
 
 from ansible_collections.hodei.workers.tests.support.cutting import Refusing, standing
-from ansible_collections.hodei.workers.tests.support.docker_fleets import (
-    DockerFleet,
-    containers,
-    errors,
-    records,
-    there,
-)
-from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
+from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, containers, records, there
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions, errors
 from ansible_collections.hodei.workers.tests.testbed.dockerd import OwnEngine
 
 pytestmark = pytest.mark.xdist_group("docker")

@@ -16,8 +16,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.guard import BreakerPolicy, Policy
 from ansible_collections.hodei.workers.plugins.module_utils.resilience.retry import RetryPolicy
 from ansible_collections.hodei.workers.tests.support.cutting import Storm, standing
-from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, containers, errors, there
-from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions
+from ansible_collections.hodei.workers.tests.support.docker_fleets import DockerFleet, containers, there
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER, actions, errors
 
 pytestmark = pytest.mark.xdist_group("docker")
 RESET = 1.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
-from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, StoreError
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Metadata, StoreError
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
 from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
@@ -49,6 +49,7 @@ STEPS: tuple[Callable[[LocalStore], object], ...] = (
     lambda store: store.rollback(C, 2),
     lambda store: store.put(C, value("c3"), token="7"),
     lambda store: store.rollback(C, 3),
+    lambda store: store.annotate(B, Metadata(tags={"team": "ci"})),
     lambda store: store.delete(B),
     lambda store: store.restore(B),
     lambda store: store.rekey(),
@@ -56,7 +57,7 @@ STEPS: tuple[Callable[[LocalStore], object], ...] = (
     lambda store: store.destroy(C),
     lambda store: store.put(C, value("c4"), expected=0, token="8"),
 )
-REKEY = 14
+REKEY = 15
 #: What readers may see as current after so many steps.
 SEEN = {A: [None, "a1", "a1", "a2", "a2", "a3"], B: [None, None, "b1"]}
 
@@ -107,7 +108,11 @@ def content(place: Path, number: int) -> object:
     """Return all that a store holds after a step, but times."""
     store = opened(place, number=number + (number == REKEY))
     infos = [
-        (info.name, [(one.number, one.stage, one.destroyed, one.token) for one in info.versions])
+        (
+            info.name,
+            dict(info.metadata.tags),
+            [(one.number, one.stage, one.destroyed, one.token) for one in info.versions],
+        )
         for info in store.list()
     ]
     values = [

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
-from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Report, Tools
+from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import Tools
 from ansible_collections.hodei.workers.plugins.module_utils.model.entries import Fragment
 from ansible_collections.hodei.workers.plugins.module_utils.model.parse import RawDocument, parse
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
@@ -74,11 +74,6 @@ def clear(api: Any) -> None:
         api.remove_container(container, v=True, force=True)
     for volume in api.volumes(filters=OURS)["Volumes"] or ():
         api.remove_volume(volume["Name"])
-
-
-def errors(report: Report) -> list[str]:
-    """Return what went wrong."""
-    return [str(one.error or one.reason) for one in report.results if one.status != "done"]
 
 
 def fail_around_calls() -> None:

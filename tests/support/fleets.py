@@ -160,6 +160,11 @@ class Fleet:
         return sorted(one["address"] for one in self.cloud.objects() if one["lineage"] == LINEAGE)
 
 
+def errors(report: Report) -> list[str]:
+    """Return what went wrong."""
+    return [str(one.error or one.reason) for one in report.results if one.status != "done"]
+
+
 def actions(report: Report) -> dict[str, str]:
     """Return what a plan does, by address: ``{"worker.a": "create"}``; several changes of one address are joined."""
     found: dict[str, str] = {}

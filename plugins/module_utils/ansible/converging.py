@@ -223,7 +223,7 @@ def _request(
 
 
 def _ports(session: Session) -> Ports:
-    return Ports(store=session.store, providers=session.providers)
+    return Ports(store=session.store, providers=session.providers, secrets=session.secrets)
 
 
 def _listener(session: Session) -> Listener | None:

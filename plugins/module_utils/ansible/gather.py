@@ -10,13 +10,14 @@ again: 1,000 inline entries cost Ansible itself 2 s per task, the text costs not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..model.errors import HodeiError, Kind
 
 SCALARS = ("owner", "lineage", "backend", "providers", "stores", "moved")
-FRAGMENT_PREFIX = "hodei_workers__"
+#: What a document has lists of; each has a variable ``hodei_<kind>`` and fragments ``hodei_<kind>__*``.
+KINDS = ("workers", "secrets")
 
 
 def gather(
@@ -25,32 +26,42 @@ def gather(
     *,
     template: Callable[[Any], Any],
     load: Callable[[str], Any],
-    worker_fields: frozenset[str] = frozenset(),
+    kinds: Sequence[str] = KINDS,
+    single_fields: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split a task's arguments into what stays an argument and the payload that holds the document.
 
-    An argument wins over the document file, the file over variables. Workers are not merged across these three, but all of
-    ``hodei_workers`` and ``hodei_workers__*`` are. Raises HodeiError(validation) for contradicting arguments.
+    ``kinds`` are the lists that the task is about; ``single_fields`` are arguments that describe one entry of the first of them.
+    An argument wins over the document file, the file over variables. Entries are not merged across these three, but all of
+    ``hodei_workers`` and ``hodei_workers__*`` are, and so are secrets. Raises HodeiError(validation) for contradicting arguments.
     """
     arguments = {name: value for name, value in args.items() if value is not None}
-    single = {name: arguments.pop(name) for name in worker_fields if name in arguments and name != "state"}
+    single = {name: arguments.pop(name) for name in single_fields if name in arguments and name != "state"}
     path = arguments.pop("document", None)
-    inline = arguments.pop("workers", None)
-    if single and (inline is not None or path is not None):
+    inline = {kind: found for kind in KINDS if (found := arguments.pop(kind, None)) is not None}
+    if single and (inline or path is not None):
+        noun = kinds[0].removesuffix("s")
         raise HodeiError(
             Kind.VALIDATION,
-            "a single worker (name, ...) and a list (workers, document) exclude each other",
-            hint="Put the single worker into the list.",
+            f"a single {noun} (name, ...) and a list ({kinds[0]}, document) exclude each other",
+            hint=f"Put the single {noun} into the list.",
         )
-    if path is None and inline is None and not single:
+    if path is None and not inline and not single:
         path = _variable(variables, "hodei_document", template)
     files = [(name, load(name)) for name in ([path] if isinstance(path, str) else path or [])]
-    payload: dict[str, Any] = {"documents": [{"source": name, "content": content} for name, content in files]}
+    others = [kind for kind in KINDS if kind not in kinds]
+    payload: dict[str, Any] = {
+        "documents": [{"source": name, "content": _without(content, others)} for name, content in files]
+    }
     for name in SCALARS:
         value = arguments.pop(name, None)
         payload[name] = _variable(variables, f"hodei_{name}", template) if value is None else value
         payload[f"{name}_given"] = value is not None
-    payload["fragments"] = _fragments(single, inline, bool(files), variables, template)
+    if single:
+        inline = {kinds[0]: [single]}
+    said = bool(files) or bool(inline)
+    for kind in kinds:
+        payload[kind] = _fragments(kind, inline.get(kind), said, single, variables, template)
     payload["variables"] = {
         name: template(variables[name]) for name in variables if name in SETTING_VARIABLES and name not in SCALARS
     }
@@ -89,16 +100,17 @@ _ALIKE = 0.9  # `hodei_move` and `hodei_moved`, not `hodei_plans_url` and `hodei
 
 def mistyped(variables: Collection[str]) -> list[str]:
     """Say which variables look like ours and are not: nobody reads them, and what they hold is missed by nobody."""
-    names = ("workers", "document", *SCALARS, *_PLAYBOOK_VARIABLES)
+    names = (*KINDS, "document", *SCALARS, *_PLAYBOOK_VARIABLES)
     known = [*(f"hodei_{name}" for name in names), *SETTING_VARIABLES]
     if "hodei_address" in variables:  # a worker as a host: our inventory plugin says by which provider it runs
         known.append("hodei_provider")
     said = []
     for name in variables:
-        if not name.startswith("hodei_") or name in known or name.startswith(FRAGMENT_PREFIX):
+        if not name.startswith("hodei_") or name in known or any(_is_fragment(kind, name) for kind in KINDS):
             continue
-        if name.startswith("hodei_workers_"):
-            meant = FRAGMENT_PREFIX + name.removeprefix("hodei_workers_")
+        alike = next((kind for kind in KINDS if name.startswith(f"hodei_{kind}_")), None)
+        if alike:
+            meant = _prefix(alike) + name.removeprefix(f"hodei_{alike}_")
         else:
             import difflib
 
@@ -109,20 +121,35 @@ def mistyped(variables: Collection[str]) -> list[str]:
 
 
 def _fragments(
-    single: Mapping[str, Any],
+    kind: str,
     inline: Any,
-    from_files: bool,
+    said: bool,
+    single: Mapping[str, Any],
     variables: Mapping[str, Any],
     template: Callable[[Any], Any],
 ) -> list[dict[str, Any]]:
-    if single:
-        return [{"source": "", "content": [dict(single)]}]
+    """Return what arguments or variables list; ``said`` tells that arguments or documents say what there is, and variables do not."""
     if inline is not None:
-        return [{"source": "workers", "content": inline}]
-    if from_files:
+        return [{"source": "" if single else kind, "content": inline}]
+    if said:
         return []
-    names = [name for name in variables if name == "hodei_workers" or name.startswith(FRAGMENT_PREFIX)]
+    names = [name for name in variables if name == f"hodei_{kind}" or _is_fragment(kind, name)]
     return [{"source": name, "content": template(variables[name])} for name in sorted(names)]
+
+
+def _prefix(kind: str) -> str:
+    return f"hodei_{kind}__"
+
+
+def _is_fragment(kind: str, variable: str) -> bool:
+    return variable.startswith(_prefix(kind))
+
+
+def _without(content: Any, others: Sequence[str]) -> Any:
+    """Return a document without what the task is not about."""
+    return (
+        {key: value for key, value in content.items() if key not in others} if isinstance(content, Mapping) else content
+    )
 
 
 def _variable(variables: Mapping[str, Any], name: str, template: Callable[[Any], Any]) -> Any:

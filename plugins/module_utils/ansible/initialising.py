@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.state.keys import create_key, has_key
 from ..engine.state.sqlite import SqliteState
-from ..model.errors import HodeiError, Kind
-from .session import origin_of, read_payload, read_settings, refuse_place, state_directory
+from ..model.configs import read_stores
+from ..model.errors import HodeiError, InvalidDocument, Kind
+from .session import Payload, origin_of, read_payload, read_settings, refuse_place, state_directory, stores_directory
 
 
 def run_init(module: AnsibleModule) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
             made = []  # the next converge moves what is there, and rebuilds its state if that is lost
         if made and not module.check_mode:
             _make(directory, store, owner, lineage, made)
+        if origin is None:
+            made += _found_stores(payload, directory, look_only=module.check_mode)
         return {
             "changed": bool(made),
             "owner": owner,
@@ -59,6 +63,25 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
         }
     finally:
         store.close()
+
+
+def _found_stores(payload: Payload, directory: Path, *, look_only: bool) -> list[str]:
+    """Make what the configured stores need before their first use; a fleet without secrets has none."""
+    if not payload.stores and not payload.secrets:
+        return []
+    from ..stores.registry import store_schemas, store_type
+
+    stores, problems = read_stores(payload.stores, store_schemas())
+    if problems:
+        raise InvalidDocument(problems)
+    made = []
+    for name, config in stores.items():
+        found = store_type(config["type"]).found
+        if found is not None:
+            made += [
+                f"{what} of store {name}" for what in found(name, config, stores_directory(directory) / name, look_only)
+            ]
+    return made
 
 
 def _make(directory: Any, store: SqliteState, owner: str, lineage: str, made: list[str]) -> None:

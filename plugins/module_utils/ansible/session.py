@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..durable.place import problem_of_place
 from ..engine.state.holder import this_process
 from ..engine.state.keys import FleetKey, load_key, owner_directory
 from ..engine.state.sqlite import SqliteState
+from ..model.address import SECRET
 from ..model.configs import read_backend, read_providers
 from ..model.entries import Fragment
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
@@ -29,10 +30,16 @@ from ..model.records import State
 from ..model.settings import Setting, resolve
 from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
+from ..stores.registry import store_schemas
 from .owning import Origin, find_origin, names_before, not_moved_yet, refuse_moved
+
+if TYPE_CHECKING:
+    from ..stores.objects import SecretObjects
 
 #: Stands in for the lineage where a document is checked before its fleet has one.
 NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
+#: States for which it is enough to name what is meant.
+_NAMES_SUFFICE = ("absent", "destroyed", "restored")
 DEFAULT_PROVIDERS = {"local": {"type": "process"}}
 
 
@@ -48,6 +55,7 @@ class Session:
     store: StateStore
     state: State
     providers: Mapping[str, Provider]
+    secrets: Mapping[str, SecretObjects]
     settings: Mapping[str, Setting]
     holder: str
     actor: str
@@ -68,6 +76,7 @@ class Payload:
     providers: Any
     stores: Any
     fragments: tuple[Fragment, ...]
+    secrets: tuple[Fragment, ...]
     variables: Mapping[str, Any]
     sources: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
@@ -96,10 +105,19 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         sources[name] = f"variable hodei_{name}"
         return gathered.get(name)
 
-    fragments = [Fragment(one["content"].get("workers") or [], source=one["source"]) for one in documents]
-    fragments += [Fragment(one["content"] or [], path=one["source"]) for one in gathered.get("fragments", [])]
-    if not gathered and params.get("workers") is not None:
-        fragments.append(Fragment(params["workers"]))
+    def listed(kind: str) -> tuple[Fragment, ...]:
+        """Return what lists of a kind there are; one that nobody wrote is no fragment, so that nothing of it is pruned."""
+        if not gathered:
+            return (Fragment(params[kind], kind),) if params.get(kind) is not None else ()
+        return (
+            *(
+                Fragment(one["content"].get(kind) or [], kind, one["source"])
+                for one in documents
+                if kind == "workers" or kind in one["content"]
+            ),
+            *(Fragment(one["content"] or [], one["source"]) for one in gathered.get(kind, ())),
+        )
+
     return Payload(
         owner=pick("owner"),
         lineage=pick("lineage"),
@@ -107,7 +125,8 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         providers=pick("providers") or DEFAULT_PROVIDERS,
         stores=pick("stores"),
         moved=pick("moved"),
-        fragments=tuple(fragments),
+        fragments=listed("workers"),
+        secrets=listed("secrets"),
         variables=gathered.get("variables", {}),
         sources=sources,
         progress=gathered.get("progress") or "",
@@ -116,17 +135,23 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
 
 @contextmanager
 def open_session(
-    params: Mapping[str, Any], *, write: bool, only_named: bool = False, environ: Mapping[str, str] | None = None
+    params: Mapping[str, Any],
+    *,
+    write: bool,
+    only_named: bool = False,
+    all_stores: bool = False,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Session]:
     """Open what a task needs and close it again.
 
     ``write`` false opens state read-only and creates nothing. ``only_named`` configures no provider that the named workers neither
-    use nor used. A fleet that still has its former owner can be looked at only. Raises InvalidDocument with every problem of the
-    document, HodeiError(configuration) when the owner was never initialised, NotMovedYetError.
+    use nor used, ``all_stores`` all stores, whatever the document names. A fleet that still has its former owner can be looked at
+    only. Raises InvalidDocument with every problem of the document, HodeiError(configuration) when the owner was never initialised,
+    NotMovedYetError.
     """
     environ = os.environ if environ is None else environ
     payload = read_payload(params)
-    if only_named and params["state"] == "absent":
+    if only_named and params.get("state") in _NAMES_SUFFICE:
         payload = replace(payload, deleting=True)
     settings = read_settings(payload, environ)
     directory = state_directory(payload, settings)
@@ -143,6 +168,7 @@ def open_session(
         refuse_place(directory, payload.backend)
     store = SqliteState(directory / "state.db", read_only=not write)
     providers: dict[str, Provider] = {}
+    secrets: dict[str, SecretObjects] = {}
     try:
         warnings: list[str] = []
         if not store.exists() and not payload.lineage:
@@ -164,6 +190,15 @@ def open_session(
             providers[name] = make_provider(name, document.providers[name], owner, home, settings)
             if origin is not None and _awaits(name, providers[name], origin):
                 providers[name] = make_provider(name, document.providers[name], origin.name, home, settings)
+        if all_stores or document.secrets or (not only_named and _has_secrets(state)):
+            from .stores import open_stores
+
+            secrets |= open_stores(
+                document,
+                stores_directory(directory),
+                read_only=not write,
+                destroying=params.get("state") == "destroyed",
+            )
         yield Session(
             document=document,
             directory=directory,
@@ -171,6 +206,7 @@ def open_session(
             store=store,
             state=state,
             providers=providers,
+            secrets=secrets,
             settings=settings,
             holder=str(this_process()),
             actor=environ.get("SUDO_USER") or environ.get("USER") or str(os.getuid()),
@@ -182,6 +218,8 @@ def open_session(
     finally:
         for provider in providers.values():
             provider.close()
+        for objects in secrets.values():
+            objects.close()
         store.close()
 
 
@@ -209,6 +247,11 @@ def state_directory(payload: Payload, settings: Mapping[str, Setting]) -> Path:
     directory = owner_directory(owner, settings["state_dir"].value)
     refuse_moved(directory)
     return directory
+
+
+def stores_directory(directory: Path) -> Path:
+    """Return where stores keep what they have on this machine, each in a directory of its name."""
+    return directory / "stores"
 
 
 def origin_of(payload: Payload, settings: Mapping[str, Setting], directory: Path) -> Origin | None:
@@ -292,6 +335,7 @@ def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Doc
         owner=owner,
         lineage=lineage,
         fragments=payload.fragments,
+        secrets=payload.secrets,
         providers=payload.providers,
         backend=payload.backend,
         stores=payload.stores,
@@ -304,7 +348,7 @@ def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Doc
         },
         moved_place=_moved_place(payload.sources.get("moved", "")),
     )
-    return parse(raw, key=key, provider_schemas=ConfigSchemas())
+    return parse(raw, key=key, provider_schemas=ConfigSchemas(), store_schemas=store_schemas())
 
 
 def _moved_place(source: str) -> Place:
@@ -324,6 +368,10 @@ def _state(store: StateStore, owner: str, lineage: Any, write: bool, warnings: l
         store.initialise(owner, str(lineage).lower(), time.time())
         return store.read()
     return State(owner=owner, lineage=str(lineage).lower(), serial=0)
+
+
+def _has_secrets(state: State) -> bool:
+    return any(one.address.kind == SECRET for one in state.resources)
 
 
 def _needed(document: Document, state: State, only_named: bool) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model.schema_secret_entry import SECRET
 from ..model.schema_worker import WORKER
 from ..model.states import WorkerState
 
@@ -27,6 +28,7 @@ FLEET: Spec = {
 }
 
 WORKERS: Spec = {"workers": {"type": "raw"}}
+SECRETS: Spec = {"secrets": {"type": "raw", "no_log": True}}
 
 SELECTION: Spec = {"targets": dict(_LIST_OF_TEXT), "excludes": dict(_LIST_OF_TEXT)}
 
@@ -70,6 +72,10 @@ PRUNE: Spec = {
 #: The fields of one worker as options of their own; ``state`` is the module's.
 ONE_WORKER: Spec = {name: {"type": "raw"} for name in WORKER["properties"] if name != "state"}
 WORKER_FIELDS = frozenset(ONE_WORKER)
+
+#: The fields of one secret as options of their own.
+ONE_SECRET: Spec = {name: {"type": "raw"} for name in SECRET["properties"]}
+SECRET_FIELDS = frozenset(ONE_SECRET)
 
 
 def spec(*parts: Spec, **own: dict[str, Any]) -> Spec:

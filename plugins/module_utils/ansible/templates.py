@@ -62,14 +62,14 @@ def render_files(
         else one
         for one in payload["documents"]
     ]
-    fragments = [
-        {**one, "content": renderer.workers(one["content"], path=one["source"])} for one in payload["fragments"]
+    workers = [
+        {**one, "content": renderer.workers(one["content"], path=one["source"])} for one in payload.get("workers", ())
     ]
     if renderer.problems:
         more = len(renderer.problems) - _TOLD
         rest = [Problem("", f"{more} more templates cannot be rendered", "mend these first")] if more > 0 else []
         raise InvalidDocument([*renderer.problems[:_TOLD], *rest])
-    return {**payload, "documents": documents, "fragments": fragments}
+    return {**payload, "documents": documents, "workers": workers}
 
 
 def without_templates(payload: Mapping[str, Any]) -> dict[str, Any]:

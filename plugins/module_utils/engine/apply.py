@@ -16,7 +16,7 @@ from ..durable.failpoints import hit
 from ..model.address import Address
 from ..model.change import Action, Change, Plan
 from ..model.errors import HodeiError, Kind
-from ..model.ports import Limits, Listener, Outcome, Provider
+from ..model.ports import Limits, Listener, ObjectProvider, Outcome
 from .admission import BOOKKEEPING, Admission, Batch
 from .calls import Caller
 from .graph import Graph, Step
@@ -84,7 +84,7 @@ class Applier:
         self,
         journal: Journal,
         caller: Caller,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, ObjectProvider],
         bounds: Bounds,
         stop: Stop,
         room: WaitingRoom,

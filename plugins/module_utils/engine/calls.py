@@ -7,13 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from ..durable.failpoints import hit
+from ..model.address import SECRET
 from ..model.carry import Support, cell
 from ..model.change import Action
 from ..model.errors import HodeiError, Kind
 from ..model.normal import with_defaults
-from ..model.ports import CreateRequest, DrainRequest, Labels, Observation, Outcome, Provider, Target, Verb
+from ..model.ports import (
+    CreateRequest,
+    DrainRequest,
+    Labels,
+    ObjectProvider,
+    Observation,
+    Outcome,
+    Provider,
+    Target,
+    Verb,
+)
 from ..model.worker import Instance, Lifecycle
 from .difference import covered
 from .finishing import FIELD, drain_of
@@ -35,7 +47,9 @@ class Caller:
         self._columns = seen.columns
         self._wait = wait
 
-    def call(self, provider: Provider, verb: str, steps: Sequence[Step], op_ids: Sequence[str]) -> Iterable[Outcome]:
+    def call(
+        self, provider: ObjectProvider, verb: str, steps: Sequence[Step], op_ids: Sequence[str]
+    ) -> Iterable[Outcome]:
         """Do one verb to the objects of many steps, yielding each outcome as it becomes final."""
         if verb == "create":
             outcomes = provider.create(self._requests(steps, op_ids))
@@ -51,9 +65,9 @@ class Caller:
             hit("call.outcome")
             yield outcome
 
-    def drain(self, provider: Provider, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
+    def drain(self, provider: ObjectProvider, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
         """Ask whether workers work, and have them take no new work."""
-        for outcome in provider.drain(requests):
+        for outcome in cast("Provider", provider).drain(requests):  # secrets do not drain
             hit("drain.outcome")
             yield outcome
 
@@ -88,7 +102,7 @@ class Caller:
             address=instance.address,
             generation=step.generation,
             operation=op_id,
-            spec=with_defaults(instance.spec),
+            spec=instance.spec if instance.address.kind == SECRET else with_defaults(instance.spec),
             digest=instance.digest,
             labels=self._labels,
             lifecycle=instance.lifecycle,
@@ -101,6 +115,9 @@ class Caller:
         )
 
     def _drifted(self, step: Step, instance: Instance) -> tuple[str, ...]:
+        """Name the fields that are put right whatever their digest says."""
+        if instance.address.kind == SECRET:
+            return tuple(field.path for field in step.change.fields if field.path == "value")
         seen = self._seen(step)
         ignored = instance.lifecycle.ignore_changes
         return tuple(path for path in sorted(seen.drift) if not covered(path, ignored)) if seen else ()

@@ -31,7 +31,7 @@ def preview(request: Request, ports: Ports, tools: Tools, state: State | None = 
     """Plan without touching anything: no lease, no write. ``state`` stands in for one that does not exist yet."""
     state = state or ports.store.read()
     same_fleet(request.document, state)
-    seen = survey(ports.providers, request.document.lineage)
+    seen = survey(ports.objects, request.document.lineage)
     return Report(plan=_plan(request, ports, seen, state, tools.clock()), survey=seen, state=state)
 
 
@@ -53,7 +53,7 @@ def converge(request: Request, ports: Ports, tools: Tools) -> Report:
     ) as keeper:
         state = ports.store.read()
         same_fleet(request.document, state)
-        seen = survey(ports.providers, request.document.lineage, attend=True)
+        seen = survey(ports.objects, request.document.lineage, attend=True)
         plan = _plan(request, ports, seen, state, tools.clock())
         if request.saved is not None:
             from .savedplan import refuse_stale
@@ -103,8 +103,8 @@ def _plan(request: Request, ports: Ports, seen: Survey, state: State, now: float
     plan = make_plan(inputs)
     problems = list(plan.problems)
     making = {c.address for c in plan.changes if c.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)}
-    for name, provider in ports.providers.items():
-        instances = [one for one in request.document.instances if one.provider == name and one.address in making]
+    for name, provider in ports.objects.items():
+        instances = [one for one in request.document.wanted if one.provider == name and one.address in making]
         if instances and name in seen.fingerprints:
             problems += provider.validate(instances)
     # Equal instances have equal problems; one of each is enough.

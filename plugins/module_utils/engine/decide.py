@@ -87,7 +87,7 @@ def _make_anew(instance: Instance, held: Holding, force: bool, provider_of_seen:
     """Find what calls for a new object whatever the spec says."""
     seen, resource = held.seen, held.resource
     if seen is None:
-        return _create(resource, held)
+        return gone(resource, held)
     if force:
         return Decision(Action.REPLACE, Cause.REQUEST, "asked to be replaced")
     if resource is not None and resource.tainted:
@@ -100,7 +100,8 @@ def _make_anew(instance: Instance, held: Holding, force: bool, provider_of_seen:
     return None
 
 
-def _create(resource: Resource | None, held: Holding) -> Decision:
+def gone(resource: Resource | None, held: Holding) -> Decision:
+    """Say why something is made that is not there."""
     if resource is None:
         return Decision(Action.CREATE, Cause.DOCUMENT, "not there yet")
     if held.interrupted == Action.DELETE.value:
@@ -122,13 +123,13 @@ def _spec(instance: Instance, held: Holding, column: Column, key_id: str) -> Dec
         return _by_digest(seen, held, key_id)
     fields = differences(resource.spec, instance.recorded, column, ignored) if resource and not as_wanted else ()
     if seen.key_id != key_id and any(hides(field) for field in fields):
-        return _other_key(seen, key_id)
-    fields += _lifecycle(instance, seen, resource)
+        return other_key(seen, key_id)
+    fields += lifecycle_changes(instance, seen, resource)
     drift = drift_differences(seen.drift, instance.recorded, column, ignored)
     return _change(fields, drift)
 
 
-def _lifecycle(instance: Instance, seen: Observation, resource: Resource | None) -> tuple[FieldChange, ...]:
+def lifecycle_changes(instance: Instance, seen: Observation, resource: Resource | None) -> tuple[FieldChange, ...]:
     """Compare the lifecycle; without state, only what the object's labels carry of it."""
     wanted = instance.lifecycle
     told = replace(wanted, prevent_destroy=seen.protected, on_remove=seen.on_remove or wanted.on_remove)
@@ -138,7 +139,7 @@ def _lifecycle(instance: Instance, seen: Observation, resource: Resource | None)
 def _by_digest(seen: Observation, held: Holding, key_id: str) -> Decision:
     """Settle an object of which only the digest in its labels is known, and that is neither what we remember nor what is wanted."""
     if seen.key_id != key_id:
-        return _other_key(seen, key_id)
+        return other_key(seen, key_id)
     if held.interrupted in (Action.CREATE.value, Action.UPDATE.value):
         return Decision(Action.REPLACE, Cause.STATE, "an interrupted run left it as an earlier document wanted it")
     if held.resource is None:
@@ -148,7 +149,8 @@ def _by_digest(seen: Observation, held: Holding, key_id: str) -> Decision:
     return Decision(Action.REPLACE, Cause.DRIFT, reason)
 
 
-def _other_key(seen: Observation, key_id: str) -> Decision:
+def other_key(seen: Observation, key_id: str) -> Decision:
+    """Say that digests cannot be compared."""
     reason = f"its digests were made with key {seen.key_id or 'unknown'}, ours is {key_id}, so they cannot be compared"
     return Decision(Action.NOOP, blocked=f"{reason}: restore that key, or name it in `replace` to make it anew")
 

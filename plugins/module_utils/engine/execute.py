@@ -25,7 +25,7 @@ def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, r
         keeper,
         report.run_id,
         report.state.resources,
-        request.document.instances,
+        request.document.wanted,
         tools.clock,
         tools.new_id,
     )
@@ -35,7 +35,7 @@ def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, r
     bounds = Bounds(report.survey.limits, request.parallel, request.interrupt_grace)
     caller = Caller(journal, labels, report.survey, wait=request.wait_for_drain)
     room = WaitingRoom(caller.drain_request, wait=request.wait_for_drain, clock=tools.clock)
-    applier = Applier(journal, caller, ports.providers, bounds, tools.stop, room, ports.listener, refused=refused)
+    applier = Applier(journal, caller, ports.objects, bounds, tools.stop, room, ports.listener, refused=refused)
     results = tuple(applier.run(plan))
     return replace(
         report,

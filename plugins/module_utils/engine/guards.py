@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from ..model.address import SECRET, Address
 from ..model.change import Action, Change
 from ..model.errors import Problem
 from ..model.records import Resource
@@ -20,29 +21,38 @@ def default_max_deletes(workers: int) -> int:
     return max(3, workers // 5)
 
 
-def guard(document: Document, options: Options, changes: Iterable[Change], *, workers: int) -> list[Problem]:
+def guard(
+    document: Document, options: Options, changes: Iterable[Change], *, there: Collection[Address]
+) -> list[Problem]:
     """Refuse an emptied document and a mass deletion, unless the caller says so.
 
-    ``workers`` is how many the owner has, as state and world show. Only a fleet prunes; ``worker`` and a confirmed
+    ``there`` is what the owner has, as state and world show. Only a fleet prunes; ``worker`` and a confirmed
     destroy delete what was named and are not guarded here.
     """
     if options.destroy or options.state is not None:
         return []
-    if not document.names:
-        return _emptied(document, workers) if workers and options.prune and not options.allow_empty else []
+    workers = sum(address.kind != SECRET for address in there)
+    if workers and not document.names and options.prune and not options.allow_empty:
+        return _emptied(document, workers)
     deletes = [one for one in changes if one.action in (Action.DELETE, Action.RELEASE) and not one.deposed]
-    allowed = default_max_deletes(workers) if options.max_deletes is None else options.max_deletes
-    if len(deletes) <= allowed:
+    allowed = default_max_deletes(len(there)) if options.max_deletes is None else options.max_deletes
+    if len(deletes) <= allowed or (not document.names and len(there) == workers):
         return []
-    shown = several([change.address for change in deletes])
     fate = "released" if all(one.action is Action.RELEASE for one in deletes) else "deleted"
     return [
         Problem(
-            path="workers",
-            message=f"{len(deletes)} workers vanished from the document and would be {fate} ({shown}); the limit is {allowed}",
+            path="workers" if deletes[0].address.kind != SECRET else "secrets",
+            message=f"{_counted(deletes)} vanished from the document and would be {fate} "
+            f"({several([change.address for change in deletes])}); the limit is {allowed}",
             hint=f"if that is meant, set max_deletes: {len(deletes)} (the playbook takes -e hodei_max_deletes={len(deletes)})",
         )
     ]
+
+
+def _counted(changes: Sequence[Change]) -> str:
+    secrets = sum(one.address.kind == SECRET for one in changes)
+    parts = ((len(changes) - secrets, "worker"), (secrets, "secret"))
+    return " and ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in parts if count)
 
 
 def _emptied(document: Document, workers: int) -> list[Problem]:
@@ -59,7 +69,7 @@ def _emptied(document: Document, workers: int) -> list[Problem]:
 
 def lookalikes(changes: Sequence[Change], resources: Iterable[Resource]) -> list[str]:
     """Name workers that go while others just like them come: most often somebody renamed one and did not say so."""
-    deleted = {one.address for one in changes if one.action is Action.DELETE}
+    deleted = {one.address for one in changes if one.action is Action.DELETE and one.address.kind != SECRET}
     going = {
         (one.digest, one.address.key): one.address.name
         for one in resources

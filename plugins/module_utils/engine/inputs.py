@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..model.address import Address
+from ..model.address import SECRET, Address
 from ..model.carry import Column
 from ..model.change import Action, Cause, Change
 from ..model.errors import Problem
@@ -40,12 +40,16 @@ class Inputs:
     @cached_property
     def instances(self) -> dict[Address, Instance]:
         """The document's instances by address."""
-        return {instance.address: instance for instance in self.document.instances}
+        return {instance.address: instance for instance in self.document.wanted}
 
     @cached_property
     def names(self) -> frozenset[str]:
         """The names of the document's workers, those that count none included."""
         return frozenset(self.document.names)
+
+    def lists(self, address: Address) -> bool:
+        """Tell whether the document lists what an address is one of: a worker, or the secret itself."""
+        return address in self.instances or (address.kind != SECRET and address.name in self.names)
 
     @cached_property
     def resources(self) -> dict[tuple[Address, int], Resource]:

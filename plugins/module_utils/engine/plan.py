@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model.address import Address
+from ..model.address import SECRET, Address
 from ..model.change import Action, Cause, Change, Plan
 from ..model.worker import Instance
 from .carried import not_carried
 from .current import Holding, holdings
 from .decide import Decision, decide
+from .decide_secret import decide_secret
 from .finishing import STOPS
 from .guards import guard, lookalikes
 from .inputs import Draft, Inputs, protected
@@ -49,7 +50,7 @@ def make_plan(inputs: Inputs) -> Plan:
         if change.draining_since is not None:
             lasted = max(0.0, inputs.now - change.draining_since)
             draft.overdue[change.address] = max(lasted, draft.overdue.get(change.address, 0.0))
-    draft.problems += guard(inputs.document, inputs.options, draft.changes, workers=len(held))
+    draft.problems += guard(inputs.document, inputs.options, draft.changes, there=held)
     known = {*inputs.instances, *held, *(origin.address for origin in moves.origins.values())}
     draft.warnings += [
         *_interrupted(inputs),
@@ -121,13 +122,23 @@ def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, *, 
         blocked = f"its place is taken: {inputs.foreign[address]}; adopt that with fleet_refresh, or delete it there"
     if blocked:
         return Decision(Action.NOOP, blocked=blocked)
+    column = inputs.columns.get(instance.provider, {})
+    if address.kind == SECRET:
+        return decide_secret(
+            instance,
+            held,
+            column=column,
+            key_id=inputs.key_id,
+            force=inputs.options.forces_replace(address),
+            provider_of_seen=inputs.provider_of(held.seen),
+        )
     late = _late(inputs, instance, held)
     if late:
         draft.overdue[address] = late
     return decide(
         instance,
         held,
-        column=inputs.columns.get(instance.provider, {}),
+        column=column,
         key_id=inputs.key_id,
         state=inputs.options.state,
         force=inputs.options.forces_replace(address),

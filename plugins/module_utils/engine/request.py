@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..model.change import Action, Plan
 from ..model.errors import HodeiError
-from ..model.ports import Authorizer, Listener, Provider, StateStore
+from ..model.ports import Authorizer, Listener, ObjectProvider, Provider, StateStore
 from ..model.records import State
 from ..model.worker import Document
 from .interrupt import Stop
@@ -27,12 +27,18 @@ if TYPE_CHECKING:  # a run that changes nothing needs neither
 
 @dataclass(frozen=True)
 class Ports:
-    """What the engine meets the world through."""
+    """What the engine meets the world through. ``secrets`` are the stores, by names that no provider has."""
 
     store: StateStore
     providers: Mapping[str, Provider]
+    secrets: Mapping[str, ObjectProvider] = field(default_factory=dict)
     authorizer: Authorizer | None = None
     listener: Listener | None = None
+
+    @property
+    def objects(self) -> Mapping[str, ObjectProvider]:
+        """All that has objects, by name."""
+        return {**self.providers, **self.secrets}
 
 
 @dataclass(frozen=True)

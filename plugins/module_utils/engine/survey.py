@@ -11,7 +11,7 @@ from itertools import repeat
 
 from ..model.carry import Column
 from ..model.errors import HodeiError
-from ..model.ports import Fingerprint, Limits, Listing, Provider
+from ..model.ports import Fingerprint, Limits, Listing, ObjectProvider
 from .provider_fault import provider_fault
 from .world import World, assemble
 
@@ -43,7 +43,7 @@ class Survey:
         return [f"provider '{name}': {text}" for name, texts in told.items() for text in texts]
 
 
-def survey(providers: Mapping[str, Provider], lineage: str, *, attend: bool = False) -> Survey:
+def survey(providers: Mapping[str, ObjectProvider], lineage: str, *, attend: bool = False) -> Survey:
     """Ask all providers at the same time; one that does not answer leaves its workers Unknown. Raises nothing.
 
     With ``attend`` each provider first sees to it that its living objects are watched.
@@ -63,7 +63,7 @@ def survey(providers: Mapping[str, Provider], lineage: str, *, attend: bool = Fa
     )
 
 
-def _look(name: str, provider: Provider, attend: bool) -> tuple[Fingerprint | None, Listing]:
+def _look(name: str, provider: ObjectProvider, attend: bool) -> tuple[Fingerprint | None, Listing]:
     found: list[Fingerprint] = []
 
     def look() -> Listing:

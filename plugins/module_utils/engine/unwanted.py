@@ -29,7 +29,7 @@ def is_unwanted(inputs: Inputs, moves: Moves, address: Address) -> bool:
         return True
     if address in inputs.instances:
         return options.state == "absent"
-    return options.state is None or address.name in inputs.names
+    return options.state is None or inputs.lists(address)
 
 
 def plan_unwanted(inputs: Inputs, draft: Draft, address: Address, held: Holding) -> None:
@@ -81,7 +81,7 @@ def _why_gone(held: Holding) -> str:
 def _may_stay(inputs: Inputs, address: Address, resource: Resource | None) -> str:
     """Say why an object that the document does not name is left alone, or nothing."""
     options, document = inputs.options, inputs.document
-    if options.destroy or options.state is not None or address.name in inputs.names:
+    if options.destroy or options.state is not None or inputs.lists(address):
         return ""
     if not options.prune:
         return "it is no longer in the document, and prune is off"
@@ -101,7 +101,7 @@ def _is_released(inputs: Inputs, seen: Observation, resource: Resource | None) -
     options = inputs.options
     if options.state is not None or options.destroy:
         return options.state == "forgotten"
-    others = (one.lifecycle for one in inputs.document.instances if one.address.name == seen.address.name)
+    others = (one.lifecycle for one in inputs.document.wanted if one.address[:2] == seen.address[:2])
     return next(others, resource.lifecycle if resource else seen.lifecycle).on_remove == "forget"
 
 

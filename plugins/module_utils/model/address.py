@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .errors import HodeiError, Kind
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9_]{0,61}[a-z0-9])?$"
+WORKER, SECRET = "worker", "secret"
 _ADDRESS = re.compile(r"^(?P<kind>[a-z_]+)\.(?P<name>[^\[\]]+)(\[(?P<key>[^\[\]]+)\])?$")
 
 

@@ -15,9 +15,12 @@ from .errors import InvalidDocument, Problem
 from .normal import compile_filler, compile_normal
 from .place import Place
 from .schema import Schema
-from .schema_document import BACKEND, PROVIDER_COMMON, STORES, provider_schema
+from .schema_document import BACKEND, PROVIDER_COMMON, provider_schema, store_schema
 
 Config = dict[str, Any]
+
+DEFAULT_STORE = "local"  # also its type
+_NAMED: Schema = {"type": "object", "propertyNames": {"type": "string", "format": "name", "x-key": True}}
 
 
 def read_config(value: Any, schema: Schema, place: Place) -> tuple[Config, list[Problem]]:
@@ -69,16 +72,18 @@ def read_providers(value: Any, schemas: Mapping[str, Schema]) -> tuple[dict[str,
 
 def _read_provider(name: Any, written: Any, schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
     place = Place("providers").under((name,))
-    named = {"type": "object", "propertyNames": {"type": "string", "format": "name", "x-key": True}}
-    fault = compile_check(named)({name: None})
-    if fault is not None:
-        return {}, _worded({name: None}, named, Place("providers"), fault)
+    if (fault := _name_fault(name)) is not None:
+        return {}, _worded({name: None}, _NAMED, Place("providers"), fault)
     if not isinstance(written, dict):
         return {}, [_no_mapping(place, written, "write {type: process}")]
     kind = detect_type(place, written, schemas, PROVIDER_COMMON)
     if isinstance(kind, Problem):
         return {}, [kind]
     return read_config({**written, "type": kind}, provider_schema(schemas[kind]), Place(place))
+
+
+def _name_fault(name: Any) -> Fault | None:
+    return compile_check(_NAMED)({name: None})
 
 
 def _worded(value: Any, schema: Schema, place: Place, fault: Fault) -> list[Problem]:
@@ -93,9 +98,35 @@ def _no_mapping(path: str, value: Any, hint: str) -> Problem:
     return Problem(path, f"expected a mapping by name, got {type_name(value)}", hint)
 
 
-def read_stores(value: Any) -> list[Problem]:
-    """Say that stores are not in this version, when there are some."""
-    return read_config({} if value is None else value, STORES, Place("stores"))[1]
+def read_stores(value: Any, schemas: Mapping[str, Schema]) -> tuple[dict[str, Config], list[Problem]]:
+    """Return the stores by name, each with its `type`, and what is wrong with the others; see ``read_providers``. No stores at
+    all means one, `local`.
+    """
+    if not value and (value is None or isinstance(value, dict)):
+        value = {DEFAULT_STORE: {}} if DEFAULT_STORE in schemas else {}
+    if not isinstance(value, dict):
+        return {}, [_no_mapping("stores", value, "write NAME: {type: local}")]
+    found: dict[str, Config] = {}
+    wrong: list[Problem] = []
+    for name, written in value.items():
+        config, faults = _read_store(name, {} if written is None else written, schemas)
+        wrong.extend(faults)
+        if not faults:
+            found[name] = config
+    return found, wrong
+
+
+def _read_store(name: Any, written: Any, schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
+    place = Place("stores").under((name,))
+    if (fault := _name_fault(name)) is not None:
+        return {}, _worded({name: None}, _NAMED, Place("stores"), fault)
+    if not isinstance(written, dict):
+        return {}, [_no_mapping(place, written, "write {type: local}")]
+    kind = written.get("type", DEFAULT_STORE)
+    if kind not in schemas:
+        message = f"{kind!r} is not a type of store" if isinstance(kind, str) else "a type is text"
+        return {}, [Problem(f"{place}.type", message, f"write one of {', '.join(sorted(schemas))}")]
+    return read_config({**written, "type": kind}, store_schema(schemas[kind]), Place(place))
 
 
 def public(config: Mapping[str, Any], schema: Schema) -> Config:

@@ -29,6 +29,7 @@ from .quantities import (
     suggest_duration,
     suggest_size,
 )
+from .secret_name import PATH_PATTERN, TENANT_PATTERN
 
 
 class Format(NamedTuple):
@@ -158,6 +159,11 @@ def _lower_name(text: str) -> str | None:
     return name if re.fullmatch(NAME_PATTERN, name) else None
 
 
+def _lower_tenant(text: str) -> str | None:
+    name = re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:63]
+    return name if re.fullmatch(TENANT_PATTERN, name) else None
+
+
 def _lower_port(text: str) -> str | None:
     name = re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:15]
     return name if re.fullmatch(_PORT, name) else None
@@ -255,6 +261,16 @@ FORMATS: dict[str, Format] = {
     "name": _plain("a name (lower case letters, digits, - and _; at most 63)", NAME_PATTERN, _lower_name),
     "address": _plain("the name or address of a worker, such as db or worker.db[0]", _ADDRESS),
     "movable": _plain("the address of a worker or of an owner, such as worker.db[0] or owner.ci-prod", _MOVABLE),
+    "secret_name": _plain(
+        "the name of a secret (segments of ASCII letters, digits and _ - . between single /; none begins with . or -, no ..)",
+        PATH_PATTERN,
+    ),
+    "tenant": _plain("a tenant (lower case letters, digits and - inside; at most 63)", TENANT_PATTERN, _lower_tenant),
+    "tag_name": _plain(
+        "the name of a tag (letters, digits and . _ / -; those that begin with hodei. are ours)",
+        r"(?!hodei\.)[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?",
+    ),
+    "tag": _plain("a tag of 256 characters at most", r"[^\u0000]{0,256}"),
     "port_name": _plain("a port name (lower case letters, digits and -; at most 15)", _PORT, _lower_port),
     "mode": _plain('a file mode in quotes, such as "0644"', r"[0-7]{3,4}"),
     "env_name": _plain("the name of an environment variable", _ENV, _upper_env),

@@ -57,7 +57,7 @@ def split_document(content: Any, source: str) -> dict[str, Any]:
         return {"workers": content}
     if isinstance(content, dict):
         fields = {key: value for key, value in content.items() if not (isinstance(key, str) and key.startswith("x-"))}
-        schema = document_schema({})
+        schema = document_schema({}, {})
         if not fields.keys() - schema["properties"].keys():
             return fields
     from .lookalike import other_file

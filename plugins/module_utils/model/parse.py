@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from .choosing import choose
 from .configs import Config, public, read_config, read_providers, read_stores, read_text
 from .dependencies import resolve
 from .digest import canonical, keyed
@@ -25,9 +27,9 @@ from .worker import Document, Instance, Move
 class RawDocument(NamedTuple):
     """A document as it came: nothing checked, nothing converted.
 
-    ``fragments`` are the workers, from as many places as there are; ``sources`` tells which files the rest (`owner`,
-    `providers`...) came from, where it came from files.
-    ``deleting`` says that the workers are named to be deleted: their names are enough. ``moved_place`` is where ``moved`` is written.
+    ``fragments`` are the workers and ``secrets`` the secrets, from as many places as there are; ``sources`` tells which files the
+    rest (`owner`, `providers`...) came from, where it came from files. ``deleting`` says that they are named to be deleted: their
+    names are enough. ``moved_place`` is where ``moved`` is written.
     """
 
     owner: Any
@@ -40,26 +42,41 @@ class RawDocument(NamedTuple):
     deleting: bool = False
     moved: Any = None
     moved_place: Place = Place("moved")
+    secrets: Sequence[Fragment] = ()
 
 
-def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema]) -> Document:
+def parse(
+    raw: RawDocument,
+    *,
+    key: bytes,
+    provider_schemas: Mapping[str, Schema],
+    store_schemas: Mapping[str, Schema] = MappingProxyType({}),
+) -> Document:
     """Check, bring into normal form, expand and digest a document.
 
     ``key`` is the owner's key for digests; ``provider_schemas`` maps each type of provider to the JSON Schema fragment of its
-    own keys. Raises InvalidDocument with every problem that was found.
+    own keys, ``store_schemas`` each type of store. Raises InvalidDocument with every problem that was found.
     """
     providers, problems = read_providers(raw.providers, provider_schemas)
     problems = [*_head(raw), *problems]
+    stores, wrong = read_stores(raw.stores, store_schemas)
+    problems += wrong
     entries, wrong, names = read_entries(raw.fragments, names_suffice=raw.deleting)
     problems += wrong
     depends, wrong = resolve(entries, names)
     problems += wrong
-    chosen = _choose_providers(entries, raw, providers, problems)
+    chosen = choose(entries, "provider", raw.providers, providers, problems, deleting=raw.deleting)
     for entry in entries:
         if "instances" in entry.worker:
             problems += override_problems(entry)
     moves, wrong = read_moves(raw.moved, raw.moved_place)
     problems += wrong
+    secrets: tuple[Instance, ...] = ()
+    if raw.secrets:
+        from .secrets import read_secrets
+
+        secrets, wrong = read_secrets(raw.secrets, stores, raw.stores, key, names_suffice=raw.deleting)
+        problems += wrong
     if problems:
         raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.sources))
     instances: list[Instance] = []
@@ -74,9 +91,10 @@ def parse(raw: RawDocument, *, key: bytes, provider_schemas: Mapping[str, Schema
         lineage=str(raw.lineage).lower(),
         instances=tuple(instances),
         providers=providers,
-        stores={},
-        digest=_digest(key, raw, moves, entries, instances, providers, provider_schemas),
-        sources=tuple(dict.fromkeys(fragment.label for fragment in raw.fragments)),
+        stores=stores,
+        secrets=secrets,
+        digest=_digest(key, raw, moves, entries, (*instances, *secrets), providers, provider_schemas),
+        sources=tuple(dict.fromkeys(fragment.label for fragment in (*raw.fragments, *raw.secrets))),
         names=listed,
         resting=tuple(entry.worker for entry in entries if entry.worker.get("count") == 0),
         moves=moves,
@@ -92,7 +110,6 @@ def _head(raw: RawDocument) -> list[Problem]:
         else:
             found.extend(read_text(value, schema, name))
     found.extend(read_config({} if raw.backend is None else raw.backend, BACKEND, Place("backend"))[1])
-    found.extend(read_stores(raw.stores))
     return found
 
 
@@ -101,34 +118,6 @@ def _missing(name: str) -> Problem:
         return Problem("owner", "the owner is missing", "set hodei_owner: whose fleet this is, such as ci-prod")
     hint = "run the playbook hodei.workers.init once; it prints the line to put into the document"
     return Problem("lineage", "the lineage is missing", hint)
-
-
-def _choose_providers(
-    entries: Sequence[Entry], raw: RawDocument, providers: Mapping[str, Config], problems: list[Problem]
-) -> list[str]:
-    """Return each worker's provider, and add a problem for each that has none."""
-    names = list(raw.providers) if isinstance(raw.providers, dict) and raw.providers else list(providers)
-    chosen = []
-    for entry in entries:
-        name = entry.worker.get("provider") or (names[0] if len(names) == 1 else "")
-        chosen.append(name)
-        if name in names or (raw.deleting and not name):
-            continue
-        if name:
-            import difflib
-
-            close = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {close[0]}?" if close else f"configured: {', '.join(names) or 'none'}"
-            problem = Problem(
-                entry.place.under(("provider",)), f"there is no provider '{name}'", hint, entry.place.source
-            )
-        else:
-            hint = f"write one of {', '.join(names)}"
-            problem = Problem(
-                entry.place.path, "'provider' is missing, and there are several", hint, entry.place.source
-            )
-        problems.append(problem)
-    return chosen
 
 
 def _sourced(problems: Iterable[Problem], sources: Mapping[str, str]) -> list[Problem]:

@@ -347,8 +347,10 @@ class Comparison:
     problem: HodeiError | None = None
 
 
-class Provider(Protocol):
-    """Runs workers. One instance serves one configured provider of one owner, from several threads."""
+class ObjectProvider(Protocol):
+    """Has objects that are made, changed and deleted: workers, or the secrets of a store (stores/objects.py). One instance serves one
+    configured provider, or store, of one owner, from several threads.
+    """
 
     def fingerprint(self) -> Fingerprint:
         """Look at the provider once; cheap, and free of side effects."""
@@ -358,15 +360,6 @@ class Provider(Protocol):
 
     def list(self) -> Listing:
         """See all objects of the owner, of whatever lineage, in one bulk call, side-effect free."""
-
-    def watch(self, seconds: float) -> Generator[News, None, None]:
-        """Tell which objects change, for so long at the most; it ends when it is closed, and may be cut off or raise at any time.
-
-        Whatever changes after the first news is told, in that watch, at the latest a moment later: so list after the first. News may come
-        twice, late, and in any order; several changes of one object may come as the last of them. What nobody notices (drift)
-        need not be told. Something comes each second, empty when nothing happened. Changes nothing, starts nothing. Whoever cannot
-        watch raises HodeiError(compatibility).
-        """
 
     def attend(self) -> None:
         """See to it that somebody watches over the living objects; each run that may write begins with it, check mode never."""
@@ -388,6 +381,22 @@ class Provider(Protocol):
     def act(self, verb: Verb, targets: Sequence[Target]) -> Iterable[Outcome]:
         """Do one verb to many objects. DELETE stops first: signal, grace, kill. A new run of an object does not drain, and
         RESUME ends the draining of one that was not told of it.
+        """
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class Provider(ObjectProvider, Protocol):
+    """Runs workers."""
+
+    def watch(self, seconds: float) -> Generator[News, None, None]:
+        """Tell which objects change, for so long at the most; it ends when it is closed, and may be cut off or raise at any time.
+
+        Whatever changes after the first news is told, in that watch, at the latest a moment later: so list after the first. News may come
+        twice, late, and in any order; several changes of one object may come as the last of them. What nobody notices (drift)
+        need not be told. Something comes each second, empty when nothing happened. Changes nothing, starts nothing. Whoever cannot
+        watch raises HodeiError(compatibility).
         """
 
     def drain(self, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
@@ -418,9 +427,6 @@ class Provider(Protocol):
 
     def capacity(self) -> Capacity:
         """Say what is there and what is used."""
-
-    def close(self) -> None:
-        """Give back connections."""
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .schema import Schema, choice, flag, formatted, group, integer, listed, mapping, quantity
+from .schema_secret import SECRET
 from .schema_worker import WORKER, named
 
 _LATER = "comes in a later version"
@@ -66,13 +67,10 @@ LINEAGE = formatted(
     "uuid", "The fleet's identity, printed once by `hodei.workers.init`; lost state costs nothing with it."
 )
 
-STORES = group(
-    {},
-    "Where secrets come from. Not in this version.",
-    default={},
-    x_later={"*": "credential stores come in a later version"},
-)
-
+#: The keys that every store understands, whatever its type.
+STORE_COMMON = {
+    "type": formatted("name", "The type of the store.", "local"),
+}
 
 _MOVABLE = {"type": "string", "format": "movable"}
 
@@ -101,15 +99,23 @@ def provider_schema(own: Schema) -> Schema:
     }
 
 
-def document_schema(provider_schemas: Mapping[str, Schema]) -> Schema:
+def store_schema(own: Schema) -> Schema:
+    """Put a store type's own keys beside the common ones."""
+    return {**own, "properties": {**STORE_COMMON, **own.get("properties", {})}}
+
+
+def _any_of(common: Mapping[str, Schema], schemas: Mapping[str, Schema], description: str) -> Schema:
+    """Return a schema that takes the keys of all types."""
+    own: dict[str, Schema] = {}
+    for one in schemas.values():
+        own.update(one.get("properties", {}))
+    return group({**common, **own, "type": {**common["type"], "enum": sorted(schemas)}}, description)
+
+
+def document_schema(provider_schemas: Mapping[str, Schema], store_schemas: Mapping[str, Schema]) -> Schema:
     """Return the schema of a whole document file."""
-    any_provider: dict[str, Schema] = {}
-    for own in provider_schemas.values():
-        any_provider.update(own.get("properties", {}))
-    provider = group(
-        {**PROVIDER_COMMON, **any_provider, "type": {**PROVIDER_COMMON["type"], "enum": sorted(provider_schemas)}},
-        "One provider by its name.",
-    )
+    provider = _any_of(PROVIDER_COMMON, provider_schemas, "One provider by its name.")
+    store = _any_of(STORE_COMMON, store_schemas, "One store by its name.")
     entry = named(WORKER)
     return group(
         {
@@ -119,7 +125,9 @@ def document_schema(provider_schemas: Mapping[str, Schema]) -> Schema:
             "providers": mapping(
                 "name", provider, "Where workers run, by a name of your choice. Left out: `local: {type: process}`."
             ),
-            "stores": STORES,
+            "stores": mapping(
+                "name", store, "Where secrets lie, by a name of your choice. Left out: `local: {type: local}`."
+            ),
             "moved": MOVED,
             "workers": {
                 **listed(WORKER, "The workers: a list, or a mapping by name."),
@@ -127,10 +135,15 @@ def document_schema(provider_schemas: Mapping[str, Schema]) -> Schema:
                 "propertyNames": {"type": "string", "format": "name", "x-key": True},
                 "additionalProperties": entry,
             },
+            "secrets": {
+                **listed(SECRET, "The secrets: a list, or a mapping by name."),
+                "type": ["array", "object"],
+                "propertyNames": {"type": "string", "format": "secret_name", "x-key": True},
+                "additionalProperties": named(SECRET),
+            },
         },
         "A fleet.",
         x_later={
-            "secrets": "secrets come in a later version",
             "rotation_policies": f"rotation {_LATER}",
         },
     )

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The schema of a secret: how its value comes to be, and what a value must look like."""
+"""The schema of a secret in a document: what it is, how its value comes to be, and what a value must look like."""
 
 from __future__ import annotations
 
 from .schema import Schema, by_kind, choice, flag, formatted, group, integer, listed, mapping, quantity
+from .schema_access import ACCESS
 
 MOST_CHARACTERS = 64 << 10
 MOST_PATTERN = 500
@@ -208,3 +209,80 @@ RULES = group(
     "What the value must look like, whoever gives it. A value that does not is refused before any store sees it.",
     default={},
 )
+
+_SOURCE = "Exactly one of `value`, `value_base64`, `fields`, `generate` and `from`; without any, the value comes from elsewhere."
+
+TAGS = mapping(
+    "tag_name",
+    {"type": "string", "format": "tag"},
+    "Tags: not secret, for people and for other tools. At most 40.",
+)
+
+FROM = group(
+    {
+        "secret": formatted("secret_name", "The name of that secret."),
+        "store": formatted("name", "The store that it lies in. Left out: this secret's own."),
+        "field": formatted("text", "One field of it."),
+        "version": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "A certain version. Left out: the current one, so that a new one is copied by the next converge.",
+        },
+    },
+    "Another secret whose value this one gets.",
+    required=("secret",),
+)
+
+LIFECYCLE = group(
+    {
+        "prevent_destroy": flag("Refuse to delete the secret, also when it is no longer in the document."),
+        "on_remove": choice(
+            ["delete", "destroy", "forget"],
+            "What happens when it leaves the document: `delete` can be undone, `destroy` cannot, `forget` leaves it where it is.",
+            "delete",
+        ),
+    },
+    "How the secret may be treated.",
+)
+
+SECRET = group(
+    {
+        "name": formatted("secret_name", "The secret's name, such as `db/password`. `@acme/db/password` has a tenant."),
+        "tenant": formatted(
+            "tenant", "Whose secret it is, where several share a store. Part of its path, `@acme/db/password`."
+        ),
+        "store": formatted("name", "The configured store that it lies in. May be left out when there is exactly one."),
+        "value": formatted("text", f"The value, from Ansible Vault or another lookup. {_SOURCE}", x_sensitive=True),
+        "value_base64": formatted("base64", "The value as base64, for what is no text.", x_sensitive=True),
+        "fields": {
+            "type": "object",
+            "propertyNames": {"type": "string", "format": "text", "x-key": True},
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+            "description": "The value as fields that are read one by one: kept as a JSON object.",
+            "x-sensitive": True,
+        },
+        "generate": GENERATE,
+        "from": FROM,
+        "regenerate": choice(
+            ["never", "on_change", "always"],
+            "When a generated value is made anew: never (rotation does that), when `generate` changes, or at each converge.",
+            "never",
+        ),
+        "rules": RULES,
+        "access": ACCESS,
+        "tags": TAGS,
+        "expires": quantity(
+            "positive_duration",
+            "How long a value should be used. What is older is reported as overdue; the store goes on giving it.",
+        ),
+        "lifecycle": LIFECYCLE,
+    },
+    "A secret.",
+    required=("name",),
+    x_later={"rotation": "rotation comes in a later version"},
+)
+
+#: What only the engine reads: no change of it touches the secret.
+SECRET_ENGINE_FIELDS = frozenset(("name", "tenant", "store", "rules", "regenerate", "lifecycle", "access"))
+#: What gives a secret its value.
+SOURCES = ("value", "value_base64", "fields", "generate", "from")

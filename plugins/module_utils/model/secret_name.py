@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from .errors import HodeiError, Kind
 
 MOST_CHARACTERS = 200
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
-_TENANT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
+TENANT_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+PATH_PATTERN = rf"(?!.*\.\.)(@{TENANT_PATTERN}/)?{_NAME_PATTERN}"
+_NAME = re.compile(_NAME_PATTERN)
+_TENANT = re.compile(TENANT_PATTERN)
 _ALPHABET = re.compile(r"[A-Za-z0-9_./-]")
 
 

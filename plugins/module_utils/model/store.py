@@ -105,9 +105,10 @@ class StoreFingerprint:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a version beside its value. It is not secret: stores keep it in the clear.
+    """What is known of a secret beside its values. It is not secret: stores keep it in the clear.
 
-    ``expires_at`` (Unix seconds) is for those who rotate: the store goes on giving the value. Raises HodeiError(validation).
+    ``expires_at`` (Unix seconds) is when the current value should have been rotated: the store goes on giving it. Raises
+    HodeiError(validation).
     """
 
     expires_at: float | None = None
@@ -134,7 +135,6 @@ class Version:
     stage: Stage | None = None
     destroyed: bool = False
     token: str = ""
-    metadata: Metadata = field(default_factory=Metadata)
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,7 @@ class SecretInfo:
     name: SecretName
     versions: tuple[Version, ...]
     deleted_at: float | None = None
+    metadata: Metadata = field(default_factory=Metadata)
 
     def at(self, stage: Stage) -> Version | None:
         """Return the version at a stage."""
@@ -188,7 +189,8 @@ class Store(Protocol):
 
         ``expected`` is the number of the version that must be current now (0: there may be none). ``token`` makes the call idempotent:
         the same again with the same value returns the version that the first call made, whatever became current since; with
-        another value it is a CONFLICT. CONFLICT, DELETED; HodeiError(validation) for a value that is too long.
+        another value it is a CONFLICT. ``metadata`` takes the place of the secret's; None leaves that. CONFLICT, DELETED;
+        HodeiError(validation) for a value that is too long.
         """
 
     def stage(
@@ -198,7 +200,6 @@ class Store(Protocol):
         *,
         expected: int | None = None,
         token: str = "",
-        metadata: Metadata | None = None,
     ) -> Version:
         """Keep a value as PENDING, as ``put`` does otherwise. CONFLICT when another is pending already."""
 
@@ -220,6 +221,9 @@ class Store(Protocol):
 
         CONFLICT when it is current or pending; NOT_FOUND; DELETED.
         """
+
+    def annotate(self, name: SecretName, metadata: Metadata) -> SecretInfo:
+        """Give a secret other metadata; its versions stay as they are. Idempotent. NOT_FOUND; DELETED."""
 
     def delete(self, name: SecretName) -> SecretInfo:
         """Delete softly: no value is given any more, and ``restore`` brings all of them back. Idempotent. NOT_FOUND."""

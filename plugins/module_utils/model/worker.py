@@ -129,7 +129,7 @@ class Document:
     of the fragments that this run saw (``hodei_workers``, ``hodei_workers__linux``, ``ci.yml``): what came from
     any other is Unknown and never pruned; ``digest`` identifies the content (keyed);
     ``names`` are the workers that it lists, those with ``count: 0`` included, and ``resting`` is what those are made of;
-    ``moves`` say which got another address.
+    ``moves`` say which got another address. ``secrets`` are the secrets, each as an instance of its own whose provider is a store.
     """
 
     owner: str
@@ -142,3 +142,9 @@ class Document:
     names: tuple[str, ...] = ()
     resting: tuple[Spec, ...] = ()
     moves: tuple[Move, ...] = ()
+    secrets: tuple[Instance, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[Instance, ...]:
+        """All that should exist: secrets and workers."""
+        return (*self.secrets, *self.instances)

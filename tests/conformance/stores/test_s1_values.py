@@ -48,13 +48,24 @@ def test_1_a_longer_value_is_refused_and_nothing_is_written(rig: Rig, store: Sto
     assert store.get(NAME).value.text() == "before"
 
 
-def test_1_metadata_come_back_with_their_version(store: Store) -> None:
+def test_1_metadata_belong_to_the_secret(store: Store) -> None:
+    """A write may change them, a new value alone does not, and they change without one."""
     wanted = Metadata(expires_at=time.time() + 3600, tags={"team": "ci ñ", "empty": ""})
     first = store.put(NAME, value("1"), metadata=wanted)
     second = store.put(NAME, value("2"))
     assert (first.number, second.number) == (1, 2)
-    assert [one.metadata for one in store.describe(NAME).versions] == [wanted, Metadata()]
     assert second.created_at >= first.created_at > 0
+    assert store.describe(NAME).metadata == wanted
+    other = Metadata(tags={"team": "ops"})
+    assert store.annotate(NAME, other).metadata == other
+    assert store.annotate(NAME, other) == store.describe(NAME)
+    assert store.get(NAME).version == second
+    store.delete(NAME)
+    assert fault_of(lambda: store.annotate(NAME, wanted)) is Fault.DELETED
+    store.destroy(NAME)
+    assert fault_of(lambda: store.annotate(NAME, wanted)) is Fault.NOT_FOUND
+    store.put(NAME, value("new"))
+    assert store.describe(NAME).metadata == Metadata()
 
 
 def test_2_create_only_on_an_existing_secret_fails(rig: Rig, store: Store) -> None:

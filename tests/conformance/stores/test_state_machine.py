@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
-from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Stage, StoreError
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Metadata, Stage, StoreError
 from ansible_collections.hodei.workers.tests.conformance.stores.conftest import RIGS
 from ansible_collections.hodei.workers.tests.conformance.stores.rigs import value
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
@@ -48,6 +48,7 @@ class Modelled:
     labels: dict[Stage, int] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     deleted: bool = False
+    tag: str = ""
 
     def require(self, number: int | None = None, *, live: bool = True) -> None:
         if not self.texts:
@@ -206,6 +207,14 @@ class Machine(RuleBasedStateMachine):
         call = self.store.delete if deleted else self.store.restore
         self.both(lambda: call(name), lambda: self.model[name].mark(deleted))
 
+    @rule(name=names, tag=texts)
+    def annotate(self, name: SecretName, tag: str) -> None:
+        def modelled() -> None:
+            self.model[name].require()
+            self.model[name].tag = tag
+
+        self.both(lambda: self.store.annotate(name, Metadata(tags={"tag": tag} if tag else {})), modelled)
+
     @rule(name=names, really=seldom)
     def destroy(self, name: SecretName, really: bool) -> None:
         if really:
@@ -219,6 +228,7 @@ class Machine(RuleBasedStateMachine):
         for name, info in infos.items():
             model = self.model[name]
             assert (info.deleted_at is not None) == model.deleted
+            assert info.metadata.tags.get("tag", "") == model.tag
             shown = {one.number: (one.destroyed, one.stage) for one in info.versions}
             # What has no stage may be forgotten; nothing else may.
             assert set(shown) >= set(model.labels.values())

@@ -20,7 +20,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema import fields
+<<<<<<< HEAD
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import GENERATE
+=======
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret_entry import SECRET
+>>>>>>> de7dfa1 (Secrets of a document are planned and converged with the fleet: module secret, secret_info, stores in the document)
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import WORKER
 from ansible_collections.hodei.workers.plugins.module_utils.model.settings import SETTINGS
 from ansible_collections.hodei.workers.tests.support.schema_values import values
@@ -72,14 +76,16 @@ def test_the_published_schemas_refuse_what_editors_should_mark(worker: dict[str,
 
 def test_the_reference_names_every_field_and_setting() -> None:
     reference = generate_reference.document()
-    for path, _schema, _required in fields(WORKER):
+    for path, _schema, _required in (*fields(WORKER), *fields(SECRET)):
         assert f"| `{path.rpartition('.')[2].rstrip('[]*')}` |" in reference, path
     for name, known in SETTINGS.items():
         assert all(f"`{one}`" in generate_reference.settings() for one in (f"hodei_{name}", *known.environment))
 
 
-def test_the_fragment_is_yaml_that_describes_every_field_of_a_worker() -> None:
-    text = generate_fragment.fragment().split('r"""')[1].split('"""')[0]
+def test_the_fragments_are_yaml_that_describes_every_field() -> None:
+    secret = generate_fragment.fragment("secret", SECRET).split('r"""')[1].split('"""')[0]
+    assert set(yaml.safe_load(secret)["options"]) == set(SECRET["properties"])
+    text = generate_fragment.fragment("worker", WORKER).split('r"""')[1].split('"""')[0]
     options = yaml.safe_load(text)["options"]
     assert set(options) == set(WORKER["properties"]) - {"state"}
     assert any("C(memory)" in line for line in options["resources"]["description"])

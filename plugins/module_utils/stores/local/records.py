@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ...model.secret_name import SecretName
@@ -34,11 +34,12 @@ class Record:
     last: int = 0
     entries: tuple[Entry, ...] = ()
     deleted_at: float | None = None
+    metadata: Metadata = field(default_factory=Metadata)
 
     @property
     def info(self) -> SecretInfo:
         """What others may know of it."""
-        return SecretInfo(self.name, tuple(one.version for one in self.entries), self.deleted_at)
+        return SecretInfo(self.name, tuple(one.version for one in self.entries), self.deleted_at, self.metadata)
 
     @property
     def kept(self) -> frozenset[int]:
@@ -161,6 +162,12 @@ def retired(record: Record, number: int) -> Record:
     return record.without_value(number)
 
 
+def annotated(record: Record, metadata: Metadata) -> Record:
+    """See ``Store.annotate``."""
+    record.require()
+    return replace(record, metadata=metadata)
+
+
 def deleted(record: Record, now: float) -> Record:
     """See ``Store.delete``."""
     record.require(live=False)
@@ -190,14 +197,14 @@ def encode(record: Record) -> bytes:
         "path": record.name.path,
         "last": record.last,
         "deleted_at": record.deleted_at,
+        "expires_at": record.metadata.expires_at,
+        "tags": dict(record.metadata.tags),
         "versions": [
             {
                 "number": version.number,
                 "created_at": version.created_at,
                 "stage": version.stage.value if version.stage else None,
                 "token": version.token,
-                "expires_at": version.metadata.expires_at,
-                "tags": dict(version.metadata.tags),
                 "key": base64.b64encode(wrapped).decode(),
             }
             for version, wrapped in record.entries
@@ -221,11 +228,11 @@ def decode(text: bytes, key: str) -> Record:
                     stage=Stage(one["stage"]) if one["stage"] else None,
                     destroyed=not one["key"],
                     token=one["token"],
-                    metadata=Metadata(one["expires_at"], one["tags"]),
                 ),
                 base64.b64decode(one["key"]),
             )
             for one in document["versions"]
         ),
         document["deleted_at"],
+        Metadata(document["expires_at"], document["tags"]),
     )

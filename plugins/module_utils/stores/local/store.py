@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from ...model.store import (
     Which,
 )
 from . import crypto, records
+from .fields import MOST_BYTES, MOST_VERSIONS
 from .file import StoreFile
 from .keyring import Keyring
 from .ledger import Ledger
@@ -38,7 +40,6 @@ from .rekey import rekey
 from .sources import KeySource
 
 FILE = "secrets.db"
-MOST_BYTES, MOST_VERSIONS = 64 << 10, 10
 
 
 class LocalStore:
@@ -119,7 +120,7 @@ class LocalStore:
         metadata: Metadata | None = None,
     ) -> Version:
         """Make a value the current version."""
-        return self._add(name, value, Stage.CURRENT, expected, token, metadata or Metadata())
+        return self._add(name, value, Stage.CURRENT, expected, token, metadata)
 
     def stage(
         self,
@@ -128,10 +129,9 @@ class LocalStore:
         *,
         expected: int | None = None,
         token: str = "",
-        metadata: Metadata | None = None,
     ) -> Version:
         """Keep a value as PENDING."""
-        return self._add(name, value, Stage.PENDING, expected, token, metadata or Metadata())
+        return self._add(name, value, Stage.PENDING, expected, token)
 
     def promote(self, name: SecretName, version: int, *, expected: int | None = None) -> SecretInfo:
         """Make the pending version current."""
@@ -144,6 +144,10 @@ class LocalStore:
     def retire(self, name: SecretName, version: int) -> SecretInfo:
         """Destroy the value of a version that nobody needs any more."""
         return self._change(name, partial(records.retired, number=version))
+
+    def annotate(self, name: SecretName, metadata: Metadata) -> SecretInfo:
+        """Give a secret other metadata."""
+        return self._change(name, partial(records.annotated, metadata=metadata))
 
     def delete(self, name: SecretName) -> SecretInfo:
         """Delete softly."""
@@ -164,7 +168,13 @@ class LocalStore:
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _add(
-        self, name: SecretName, value: SecretValue, stage: Stage, expected: int | None, token: str, metadata: Metadata
+        self,
+        name: SecretName,
+        value: SecretValue,
+        stage: Stage,
+        expected: int | None,
+        token: str,
+        metadata: Metadata | None = None,
     ) -> Version:
         size = len(value.reveal())  # the value itself is in no variable that a traceback could show
         if size > self._most_bytes:
@@ -187,9 +197,9 @@ class LocalStore:
                 )
             before.expect(expected)
             number = before.last + 1
-            version = Version(number, self._clock(), stage, token=token, metadata=metadata)
+            version = Version(number, self._clock(), stage, token=token)
             after = records.added(before, version, ledger.add_value(before, number, value), self._most_versions)
-            gone = ledger.save(after, before)
+            gone = ledger.save(after if metadata is None else replace(after, metadata=metadata), before)
         if gone:
             self._file.wipe()
         return version

@@ -53,14 +53,14 @@ class Action(ActionModule):
 
 def test_one_payload_and_the_other_arguments(tmp_path: Path) -> None:
     action = Action("fleet", {"targets": ["a"], "owner": "me"}, {"hodei_workers": [{"name": "a"}]}, tmp_path)
-    assert action.payload()["fragments"] == [{"source": "hodei_workers", "content": [{"name": "a"}]}]
+    assert action.payload()["workers"] == [{"source": "hodei_workers", "content": [{"name": "a"}]}]
     assert set(action.sent["module_args"]) == {"targets", "_payload"}
     assert action.sent["module_name"] == "hodei.workers.fleet"
 
 
 def test_fields_of_a_worker_are_arguments_of_one_module_only(tmp_path: Path) -> None:
     single = Action("worker", {"name": "a", "state": "paused"}, {}, tmp_path)
-    assert single.payload()["fragments"] == [{"source": "", "content": [{"name": "a"}]}]
+    assert single.payload()["workers"] == [{"source": "", "content": [{"name": "a"}]}]
     assert single.sent["module_args"]["state"] == "paused"
     other = Action("fleet", {"name": "a"}, {}, tmp_path)
     other.payload()

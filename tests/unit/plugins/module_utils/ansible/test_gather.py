@@ -27,7 +27,8 @@ def gathered(
         variables or {},
         template=lambda value: f"templated {value}" if isinstance(value, str) else value,
         load=FILES.__getitem__,
-        worker_fields=WORKER_FIELDS if single else frozenset(),
+        kinds=("workers",),
+        single_fields=WORKER_FIELDS if single else frozenset(),
     )
 
 
@@ -35,7 +36,7 @@ def test_what_belongs_to_the_document_leaves_the_arguments() -> None:
     arguments, payload = gathered({"owner": "me", "targets": ["a"], "plan": None, "workers": [{"name": "a"}]})
     assert arguments == {"targets": ["a"]}
     assert (payload["owner"], payload["owner_given"]) == ("me", True)
-    assert payload["fragments"] == [{"source": "workers", "content": [{"name": "a"}]}]
+    assert payload["workers"] == [{"source": "workers", "content": [{"name": "a"}]}]
     assert payload["documents"] == []
 
 
@@ -49,14 +50,14 @@ def test_variables_fill_what_is_missing_and_are_templated() -> None:
 def test_all_fragments_in_the_order_of_their_names() -> None:
     variables = {"hodei_workers__b": [1], "hodei_workers": [2], "hodei_workers__a": [3], "hodei_workers_": [4]}
     _unused, payload = gathered({}, variables)
-    assert [one["source"] for one in payload["fragments"]] == ["hodei_workers", "hodei_workers__a", "hodei_workers__b"]
+    assert [one["source"] for one in payload["workers"]] == ["hodei_workers", "hodei_workers__a", "hodei_workers__b"]
 
 
 @pytest.mark.parametrize("path", ["one.yml", ["one.yml"]])
 def test_a_document_takes_the_place_of_the_variables(path: Any) -> None:
     _unused, payload = gathered({"document": path}, {"hodei_workers": [1], "hodei_owner": "me"})
     assert payload["documents"] == [{"source": "one.yml", "content": FILES["one.yml"]}]
-    assert payload["fragments"] == []
+    assert payload["workers"] == []
 
 
 def test_several_documents_and_the_variable_that_names_them() -> None:
@@ -72,7 +73,7 @@ def test_several_documents_and_the_variable_that_names_them() -> None:
 def test_a_single_worker_is_taken_from_its_fields_but_for_the_state_of_the_task() -> None:
     arguments, payload = gathered({"name": "a", "command": ["x"], "state": "paused", "count": None}, single=True)
     assert arguments == {"state": "paused"}
-    assert payload["fragments"] == [{"source": "", "content": [{"name": "a", "command": ["x"]}]}]
+    assert payload["workers"] == [{"source": "", "content": [{"name": "a", "command": ["x"]}]}]
 
 
 @pytest.mark.parametrize("other", [{"workers": []}, {"document": "one.yml"}])

@@ -46,8 +46,8 @@ class Kitchen:
         return f"{template.path} for {about['worker_address']}"
 
     def workers(self, *workers: Any) -> Any:
-        payload = {"documents": [], "fragments": [{"source": "hodei_workers", "content": list(workers)}]}
-        return render_files(payload, VARIABLES, self.read, self.render)["fragments"][0]["content"]
+        payload = {"documents": [], "workers": [{"source": "hodei_workers", "content": list(workers)}]}
+        return render_files(payload, VARIABLES, self.read, self.render)["workers"][0]["content"]
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_document_file_and_a_single_worker(kitchen: Kitchen) -> None:
     document = {"source": "ci.yml", "content": {"workers": {"a": {"files": [file("none.j2")]}}, "owner": "x"}}
     payload = {
         "documents": [document],
-        "fragments": [{"source": "", "content": [{"name": "b", "files": [file("none.j2")]}]}],
+        "workers": [{"source": "", "content": [{"name": "b", "files": [file("none.j2")]}]}],
     }
     with pytest.raises(InvalidDocument) as caught:
         render_files(payload, {}, kitchen.read, kitchen.render)
@@ -149,4 +149,4 @@ def test_a_document_file_and_a_single_worker(kitchen: Kitchen) -> None:
         ("ci.yml", "workers.a.files[0].template"),
         ("", "files[0].template"),
     ]
-    assert without_templates(payload)["fragments"][0]["content"][0]["files"] == [{"path": "f", "content": ""}]
+    assert without_templates(payload)["workers"][0]["content"][0]["files"] == [{"path": "f", "content": ""}]

@@ -117,7 +117,10 @@ def test_a_bare_list_is_a_list_of_workers_and_keys_for_anchors_are_left_out() ->
         (None, ["f: expected a document, got an empty file; write workers: and a list below"]),
         ("x", ["f: expected a document, got text; write workers: and a list below"]),
         ({"wokers": []}, ["f: unknown field 'wokers'; did you mean workers?"]),
-        ({"secrets": []}, ["f: 'secrets' is not in this version; secrets come in a later version"]),
+        (
+            {"rotation_policies": []},
+            ["f: 'rotation_policies' is not in this version; rotation comes in a later version"],
+        ),
         ({"a" * 9: 1, True: 1}, None),
     ],
 )

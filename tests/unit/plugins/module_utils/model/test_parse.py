@@ -18,6 +18,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.entries import
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.plugins.module_utils.model.parse import RawDocument, parse
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document, Drain, Lifecycle
+from ansible_collections.hodei.workers.plugins.module_utils.stores.registry import store_schemas
 
 LINEAGE = "0C6F1F0E-5f0e-4d53-9a0e-3d8f5f2a7c11"
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -34,7 +35,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 def document(*workers: Any, key: bytes = b"key", **head: Any) -> Document:
     fragments = head.pop("fragments", [Fragment(list(workers))])
     raw = RawDocument(head.pop("owner", "ci"), head.pop("lineage", LINEAGE), fragments, **head)
-    return parse(raw, key=key, provider_schemas=SCHEMAS)
+    return parse(raw, key=key, provider_schemas=SCHEMAS, store_schemas=store_schemas())
 
 
 def refused(*workers: Any, **head: Any) -> list[str]:
@@ -259,8 +260,8 @@ def test_a_missing_owner_and_lineage_are_told_with_their_cure() -> None:
             "backend.type: 'postgresql' is not in this version; PostgreSQL comes in a later version",
         ),
         (
-            {"stores": {"vault": {}}},
-            "stores: 'vault' is not in this version; credential stores come in a later version",
+            {"stores": {"vault": {"type": "vault"}}},
+            "stores.vault.type: 'vault' is not a type of store; write one of local",
         ),
         ({"providers": ["a"]}, "providers: expected a mapping by name, got a list; write NAME: {type: process}"),
         ({"providers": {"a": 3}}, "providers.a: expected a mapping by name, got a whole number; write {type: process}"),

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stores of a task: made from the document, and what their secrets are made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..model.errors import HodeiError, Kind
+from ..model.secret_name import SecretName
+from ..model.secret_value import SecretValue
+from ..model.secrets import STORE
+from ..model.store import Stage, Store
+from ..model.worker import Document, Spec
+from ..stores.objects import SecretObjects
+from ..stores.registry import store_type
+
+
+def make_stores(document: Document, directory: Path, *, read_only: bool) -> dict[str, Store]:
+    """Return the configured stores by name; nothing is opened before it is used."""
+    return {
+        name: store_type(str(config["type"])).make(name, config, directory / name, read_only=read_only)
+        for name, config in document.stores.items()
+    }
+
+
+def open_stores(
+    document: Document, directory: Path, *, read_only: bool, destroying: bool = False
+) -> dict[str, SecretObjects]:
+    """Return what the engine converges secrets through, by names that no provider has."""
+    stores = make_stores(document, directory, read_only=read_only)
+    return {
+        f"{STORE}{name}": SecretObjects(store, document.owner, _material(name, stores), destroying=destroying)
+        for name, store in stores.items()
+    }
+
+
+def _material(own: str, stores: Mapping[str, Store]) -> Callable[[Spec], SecretValue]:
+    """Return the function that makes the value that a secret of a store asks for. It raises HodeiError."""
+
+    def make(spec: Spec) -> SecretValue:
+        value = _value(spec, own, stores)
+        if "rules" in spec:
+            from ..generators.rules import check
+
+            wrong = check(value, spec["rules"], time.time())
+            if wrong:
+                raise HodeiError(
+                    Kind.VALIDATION,
+                    f"the value is not as its rules want it: {'; '.join(wrong)}",
+                    hint="Correct the value, or the rules.",
+                )
+        return value
+
+    return make
+
+
+def _value(spec: Spec, own: str, stores: Mapping[str, Store]) -> SecretValue:
+    if "value" in spec:
+        value: SecretValue = spec["value"]
+        return value
+    if "from" in spec:
+        source = spec["from"]
+        found = stores[source.get("store", own)].get(
+            SecretName.parse(source["secret"]), source.get("version", Stage.CURRENT)
+        )
+        return found.value.field(source["field"]) if "field" in source else found.value
+    from ..generators.registry import generate
+
+    return generate(spec["generate"], time.time())

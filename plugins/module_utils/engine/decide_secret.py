@@ -1,0 +1,56 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The decision about one secret: pure. A secret has no run state, and is never made anew to change it: it gets another version."""
+
+from __future__ import annotations
+
+from ..model.carry import Column
+from ..model.change import Action, Cause, FieldChange
+from ..model.worker import Instance
+from .current import Holding
+from .decide import Decision, gone, lifecycle_changes, other_key
+from .difference import differences
+
+#: What a person could have changed in the store: a generated value is as good as another one.
+_GIVEN = ("value", "from")
+
+
+def decide_secret(
+    instance: Instance, held: Holding, *, column: Column, key_id: str, force: bool, provider_of_seen: str
+) -> Decision:
+    """Compare one secret with what the store has; see ``decide``."""
+    seen, resource = held.seen, held.resource
+    if seen is None:
+        return gone(resource, held)
+    if provider_of_seen != instance.provider:
+        moved = FieldChange("store", provider_of_seen, instance.provider, forces_replace=True)
+        return Decision(Action.REPLACE, Cause.DOCUMENT, "store changed", (moved,))
+    if seen.key_id != key_id:
+        return other_key(seen, key_id)
+    anew = FieldChange("value", None, instance.recorded.get("value"))
+    if force:
+        return Decision(Action.UPDATE, Cause.REQUEST, "asked to get another value", (anew,))
+    if instance.spec.get("regenerate") == "always":
+        return Decision(Action.UPDATE, Cause.DOCUMENT, "it is generated anew each time", (anew,))
+    fields = lifecycle_changes(instance, seen, resource)
+    said = ["lifecycle changed"] if fields else []
+    if seen.spec_digest != instance.digest:
+        known = resource is not None and resource.digest == seen.spec_digest
+        changed = differences(resource.spec, instance.recorded, column) if resource and known else ()
+        fields = (*changed, *fields)
+        said = [f"{', '.join(field.path for field in fields) or 'what the document says of it'} changed"]
+    if "value" in seen.drift and any(source in instance.recorded for source in _GIVEN):
+        said.append("somebody else gave it another value")
+        if not any(field.path == "value" for field in fields):
+            fields = (*fields, anew)
+    if said:
+        cause = Cause.DOCUMENT if seen.spec_digest != instance.digest or len(fields) > 1 else Cause.DRIFT
+        return Decision(Action.UPDATE, cause, "; ".join(said), fields)
+    if resource is None or (resource.digest, resource.dependencies, resource.source) != (
+        seen.spec_digest,
+        instance.depends_on,
+        instance.fragment,
+    ):
+        return Decision(Action.ADOPT, Cause.STATE, "it is there and as the document wants it; state did not know it so")
+    return Decision(Action.NOOP)

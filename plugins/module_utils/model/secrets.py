@@ -1,0 +1,208 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the secrets of a document, and making of each what the engine converges."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from .address import SECRET as KIND
+from .address import Address
+from .check import Check, compile_check
+from .choosing import choose
+from .digest import canonical, keyed
+from .entries import Entry, EntryKind, Fragment, read_entries
+from .errors import HodeiError, Problem
+from .normal import HIDDEN_PREFIX, compile_normal
+from .place import Place
+from .schema_secret import SECRET, SECRET_ENGINE_FIELDS, SOURCES
+from .secret_name import SecretName
+from .secret_value import SecretValue
+from .worker import Instance, Lifecycle, Spec
+
+#: Before the name of a store, where both it and providers have names.
+STORE = "store."
+MOST_TAGS = 40  # stores take 50, and some are ours
+_PLAIN = ("value", "value_base64", "fields")
+
+
+@lru_cache(maxsize=1)
+def secret_check() -> Check:
+    """The compiled check of a secret; built once, on first use."""
+    return compile_check(SECRET)
+
+
+@lru_cache(maxsize=1)
+def _normaliser() -> Callable[[Any], dict[str, Any]]:
+    return compile_normal(SECRET) or dict
+
+
+def _normalise(raw: Any) -> dict[str, Any]:
+    return _normaliser()(raw)
+
+
+def secret_problems(secret: Mapping[str, Any], place: Place) -> list[Problem]:
+    """Return what is wrong with one secret in normal form."""
+    return [
+        Problem(place.under(path), message, hint, place.source)
+        for rule in (_named, _one_source, _regenerates, _tags)
+        for path, message, hint in rule(secret)
+    ]
+
+
+def _path(raw: Any) -> Any:
+    return f"@{raw['tenant']}/{raw.get('name')}" if raw.get("tenant") else raw.get("name")
+
+
+SECRETS = EntryKind(
+    KIND, SECRET, secret_check, _normalise, secret_problems, frozenset(("name", "tenant", "store")), _path
+)
+
+_Said = Iterator[tuple[tuple[Any, ...], str, str]]
+
+
+def _named(secret: Mapping[str, Any]) -> _Said:
+    if "tenant" in secret and secret["name"].startswith("@"):
+        yield ("tenant",), "the name has a tenant already", "remove one of them"
+        return
+    try:
+        name_of(secret)
+    except HodeiError as error:
+        yield ("name",), error.message, error.hint
+
+
+def _one_source(secret: Mapping[str, Any]) -> _Said:
+    given = [name for name in SOURCES if name in secret]
+    if len(given) > 1:
+        yield (), f"{' and '.join(given)} say what the value is", "keep one of them"
+
+
+def _regenerates(secret: Mapping[str, Any]) -> _Said:
+    if "regenerate" in secret and "generate" not in secret:
+        yield ("regenerate",), "nothing is generated here", "add generate, or remove this"
+
+
+def _tags(secret: Mapping[str, Any]) -> _Said:
+    count = len(secret.get("tags", ()))
+    if count > MOST_TAGS:
+        yield ("tags",), f"{count} tags are more than {MOST_TAGS}", "remove some"
+
+
+def name_of(secret: Mapping[str, Any]) -> SecretName:
+    """Return the name of a secret of a document. Raises HodeiError(validation)."""
+    return SecretName(secret["name"], secret["tenant"]) if "tenant" in secret else SecretName.parse(secret["name"])
+
+
+def read_secrets(
+    fragments: Sequence[Fragment], stores: Mapping[str, Any], written: Any, key: bytes, *, names_suffice: bool = False
+) -> tuple[tuple[Instance, ...], list[Problem]]:
+    """Return the secrets of a document as what the engine converges, and what is wrong with the others.
+
+    ``stores`` are the configured ones, ``written`` is what the document says of them.
+    """
+    entries, problems, _names = read_entries(fragments, SECRETS, names_suffice=names_suffice)
+    chosen = choose(entries, "store", written, stores, problems, deleting=names_suffice)
+    for entry in entries:
+        problems += _source_store(entry, stores)
+    if problems:
+        return (), problems
+    sources = _sources(entries, chosen)
+    problems = [_circle(entry, ring) for entry in entries if (ring := _ring(name_of(entry.worker).path, sources))]
+    made = []
+    for entry, store in zip(entries, chosen, strict=True):
+        one = expand_secret(entry, store, key)
+        source = sources.get(one.address.name)
+        made.append(replace(one, depends_on=(Address(KIND, source),)) if source else one)
+    return tuple(made), problems[:1]
+
+
+def _source_store(entry: Entry, stores: Mapping[str, Any]) -> list[Problem]:
+    store = entry.worker.get("from", {}).get("store")
+    if store is None or store in stores:
+        return []
+    place = entry.place
+    return [
+        Problem(
+            place.under(("from", "store")),
+            f"there is no store '{store}'",
+            f"configured: {', '.join(stores)}",
+            place.source,
+        )
+    ]
+
+
+def _sources(entries: Sequence[Entry], chosen: Sequence[str]) -> dict[str, str]:
+    """Return which secret of the document gets its value from which other one of it, by their paths."""
+    lies = {name_of(entry.worker).path: store for entry, store in zip(entries, chosen, strict=True)}
+    found = {}
+    for entry, store in zip(entries, chosen, strict=True):
+        copied = entry.worker.get("from")
+        if copied and lies.get(copied["secret"]) == copied.get("store", store):
+            found[name_of(entry.worker).path] = copied["secret"]
+    return found
+
+
+def _ring(path: str, sources: Mapping[str, str]) -> list[str]:
+    """Return the circle that copying from one to the next leads into from here, if it comes back here."""
+    ring = [path]
+    while (path := sources.get(path, "")) and path not in ring:
+        ring.append(path)
+    return [*ring, path] if path == ring[0] else []
+
+
+def _circle(entry: Entry, ring: list[str]) -> Problem:
+    place = entry.place
+    message = f"secrets get their values from each other in a circle: {' -> '.join(ring)}"
+    return Problem(place.under(("from",)), message, "generate or give one of them", place.source)
+
+
+def expand_secret(entry: Entry, store: str, key: bytes) -> Instance:
+    """Return what the engine converges. Its ``spec`` has the value as a SecretValue, its ``recorded`` form a keyed digest of it."""
+    secret = entry.worker
+    name = name_of(secret)
+    spec: dict[str, Any] = {field: value for field, value in secret.items() if field not in SECRET_ENGINE_FIELDS}
+    recorded = dict(spec)
+    value = _value(spec)
+    if value is not None:
+        for field in _PLAIN:
+            spec.pop(field, None)
+            recorded.pop(field, None)
+        spec["value"] = value
+        recorded["value"] = HIDDEN_PREFIX + value_digest(key, name, value)
+    spec |= {field: secret[field] for field in ("rules", "regenerate") if field in secret}
+    spec["content"] = content_digest(key, recorded)
+    return Instance(
+        Address(KIND, name.path),
+        f"{STORE}{store}",
+        spec=spec,
+        recorded=recorded,
+        digest=keyed(key, "secret", canonical(recorded)),
+        lifecycle=Lifecycle(
+            **{"on_remove": "delete", "replace": "create_before_destroy", **secret.get("lifecycle", {})}
+        ),
+        source=entry.label,
+    )
+
+
+def value_digest(key: bytes, name: SecretName, value: SecretValue) -> str:
+    """Return the keyed digest of a secret's value: equal values of two secrets have different ones."""
+    return keyed(key, "secret value", f"{name.path}\0{base64.b64encode(value.reveal()).decode()}")
+
+
+def content_digest(key: bytes, recorded: Spec) -> str:
+    """Return the digest of what gives a secret its value; one whose value comes from elsewhere has none."""
+    content = {field: recorded[field] for field in SOURCES if field in recorded}
+    return keyed(key, "secret content", canonical(content)) if content else ""
+
+
+def _value(spec: Mapping[str, Any]) -> SecretValue | None:
+    if "value" in spec:
+        return SecretValue.of_text(spec["value"])
+    if "value_base64" in spec:
+        return SecretValue(base64.b64decode(spec["value_base64"]))
+    return SecretValue.of_fields(spec["fields"]) if "fields" in spec else None

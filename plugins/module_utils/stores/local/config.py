@@ -1,0 +1,73 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store of type local made from its configuration, and what has to be there before its first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...model.errors import HodeiError, Kind
+from .fields import KEY_FILE
+from .sources import create_key_file, key_source
+from .store import FILE, LocalStore
+
+
+def local_store(config: Mapping[str, Any], home: Path, *, read_only: bool, seen: int) -> LocalStore:
+    """Return the store; opens nothing. Raises HodeiError(configuration)."""
+    directory = _directory(config, home)
+    return LocalStore(
+        directory / FILE,
+        key_source(_key(config, directory)),
+        old_keys=[key_source(one) for one in config.get("old_keys", ())],
+        read_only=read_only,
+        seen=seen,
+        most_bytes=config["most_bytes"],
+        most_versions=config["most_versions"],
+    )
+
+
+def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool) -> list[str]:
+    """Make the key file and the store where neither is there; a key is never made for a store that has lost its own.
+
+    Raises HodeiError(configuration).
+    """
+    directory = _directory(config, home)
+    file, key = directory / FILE, _key(config, directory)
+    there = file.exists() and file.stat().st_size > 0
+    lacks_key = "file" in key and not os.path.lexists(Path(key["file"]).expanduser())
+    if lacks_key and there:
+        raise HodeiError(
+            Kind.CONFIGURATION,
+            f"there are secrets in {directory}, but their key {key['file']} is missing",
+            hint="Restore the key from where you keep its copy: with another one nobody can read them.",
+        )
+    if look_only:
+        return (["key"] if lacks_key else []) + ([] if there else ["store"])
+    if lacks_key:
+        create_key_file(Path(key["file"]).expanduser())
+    made = ["key"] if lacks_key else []
+    store = local_store(config, home, read_only=False, seen=0)
+    try:
+        # Beside the state it may lie wherever that may, and that was looked at.
+        store.initialise(allow_ephemeral=not config.get("path") or config["allow_ephemeral"])
+        made.append("store")
+    except HodeiError as error:
+        if error.kind is not Kind.ALREADY_EXISTS:
+            raise
+    finally:
+        store.close()
+    return made
+
+
+def _directory(config: Mapping[str, Any], home: Path) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(config["path"]))) if config.get("path") else home
+
+
+def _key(config: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
+    """Return where the key comes from; a file beside the store unless it is said."""
+    key: Mapping[str, Any] = config.get("key") or {"file": str(directory / KEY_FILE)}
+    return key

@@ -1,0 +1,235 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a converge does to secrets, on real embedded stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.hodei.workers.plugins.module_utils.model.change import Cause
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Metadata, Stage, StoreError
+from ansible_collections.hodei.workers.tests.support.fleets import actions, errors
+from ansible_collections.hodei.workers.tests.support.places import quick_directory
+from ansible_collections.hodei.workers.tests.support.secret_fleets import SecretFleet
+
+A = SecretName("a")
+
+
+@pytest.fixture
+def fleet() -> Iterator[SecretFleet]:
+    with quick_directory() as directory:
+        yield SecretFleet(directory, stores=("local", "other"))
+
+
+def test_given_generated_and_copied(fleet: SecretFleet) -> None:
+    """What is copied comes after what it is copied from, however they are listed."""
+    wanted = """
+    - {name: copy, from: {secret: a}}
+    - {name: part, store: other, from: {secret: pair, store: local, field: user}}
+    - {name: pair, fields: {user: app, port: 5432}}
+    - {name: made, generate: {type: token}}
+    - {name: a, tenant: acme, value_base64: AAEC}
+    - {name: a, value: hunter2}
+    """
+    assert errors(fleet.converge(wanted)) == []
+    assert [fleet.value(one) for one in ("a", "copy")] == ["hunter2"] * 2
+    assert fleet.value("part", "other") == "app"
+    assert fleet.store().get(SecretName("a", "acme")).value == SecretValue(b"\0\1\2")
+    assert len(fleet.value("made")) > 20
+    again = fleet.converge(wanted)
+    assert again.results == ()
+    assert not again.changed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "version", "value"),
+    [
+        ("value: one", "value: two", 2, "two"),
+        ("value: one", "value: one, tags: {team: ci}", 1, "one"),
+        ("value: one, expires: 1d", "value: one, expires: 2d", 1, "one"),
+        ("value: one", "value: one, lifecycle: {prevent_destroy: true}", 1, "one"),
+        ("value: one", "value: one, rules: {min_length: 2}", 1, "one"),
+        ("value: one", "generate: {type: token}", 2, None),
+        ("generate: {type: token}", "generate: {type: token, bytes: 40}", 1, None),
+        ("generate: {type: token}", "generate: {type: token, bytes: 40}, regenerate: on_change", 2, None),
+        ("generate: {type: token}", "value: two", 2, "two"),
+        ("value: one", "tags: {team: ci}", 1, "one"),
+    ],
+)
+def test_changed_in_the_document(fleet: SecretFleet, before: str, after: str, version: int, value: str | None) -> None:
+    """A new version only where the value is another one; the plan says so beforehand, and there is nothing left to do."""
+    assert errors(fleet.converge(f"[{{name: a, {before}}}]")) == []
+    was = fleet.value("a")
+    planned = fleet.preview(f"[{{name: a, {after}}}]")
+    assert errors(fleet.converge(f"[{{name: a, {after}}}]")) == []
+    assert fleet.versions("a") == version
+    assert (fleet.value("a") == was) == (version == 1)
+    assert value is None or fleet.value("a") == value
+    assert actions(fleet.preview(f"[{{name: a, {after}}}]")) == {}
+    assert bool(actions(planned)) == (after.partition(", rules")[0] != before)
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["state", "lost state"])
+def test_changed_in_the_store(fleet: SecretFleet, knows: bool) -> None:
+    """A value that somebody else gave is put right; what was generated is as good as what somebody put there."""
+    wanted = "[{name: a, value: one}, {name: b, generate: {type: token}}]"
+    assert errors(fleet.converge(wanted)) == []
+    for name in ("a", "b"):
+        fleet.store().put(SecretName(name), SecretValue(b"other"))
+    if not knows:
+        fleet.lose_state()
+    planned = {str(one.address): (one.action.value, one.cause) for one in fleet.preview(wanted).plan.pending}
+    assert planned.pop("secret.a") == ("update", Cause.DRIFT)
+    assert planned == ({} if knows else {"secret.b": ("adopt", Cause.STATE)})
+    assert errors(fleet.converge(wanted)) == []
+    assert (fleet.value("a"), fleet.value("b")) == ("one", "other")
+    assert fleet.versions("a") == 3
+    assert actions(fleet.preview(wanted)) == {}
+
+
+def test_gone_and_back(fleet: SecretFleet) -> None:
+    """What leaves the document is deleted, and comes back as it was when it is there again."""
+    both, one = "[{name: a, value: one}, {name: b, generate: {type: token}}]", "[{name: a, value: one}]"
+    assert errors(fleet.converge(both)) == []
+    made = fleet.value("b")
+    assert errors(fleet.converge(one)) == []
+    with pytest.raises(StoreError) as caught:
+        fleet.value("b")
+    assert caught.value.fault is Fault.DELETED
+    assert actions(fleet.preview(one)) == {}
+    assert errors(fleet.converge(both)) == []
+    assert (fleet.value("b"), fleet.versions("b")) == (made, 1)
+    assert errors(fleet.converge("[{name: a, value: two}]", state="absent")) == []
+    assert errors(fleet.converge("[{name: a, value: two}, {name: b}]")) == []
+    assert fleet.value("a") == "two"
+
+
+@pytest.mark.parametrize("fate", ["destroy", "forget"])
+def test_leaves_the_document_otherwise(fleet: SecretFleet, fate: str) -> None:
+    assert errors(fleet.converge(f"[{{name: a, value: one, tags: {{x: y}}, lifecycle: {{on_remove: {fate}}}}}]")) == []
+    fleet.lose_state()  # its own tags remember
+    assert errors(fleet.converge("[]")) == []
+    if fate == "forget":
+        info = fleet.store().describe(A)
+        assert dict(info.metadata.tags) == {"x": "y"}
+        assert fleet.value("a") == "one"
+    else:
+        with pytest.raises(StoreError) as caught:
+            fleet.store().describe(A)
+        assert caught.value.fault is Fault.NOT_FOUND
+
+
+def test_destroyed_also_when_it_was_deleted(fleet: SecretFleet) -> None:
+    wanted = "[{name: a, value: one}, {name: b, value: one}]"
+    assert errors(fleet.converge(wanted)) == []
+    assert errors(fleet.converge("[{name: b, value: one}]")) == []
+    assert errors(fleet.converge(wanted, state="absent", destroying=True)) == []
+    assert fleet.store().list() == []
+
+
+def test_protected(fleet: SecretFleet) -> None:
+    assert errors(fleet.converge("[{name: a, value: one, lifecycle: {prevent_destroy: true}}]")) == []
+    fleet.lose_state()
+    with pytest.raises(InvalidDocument, match=r"secret\.a"):
+        fleet.converge("[]")
+    assert fleet.value("a") == "one"
+
+
+def test_another_store(fleet: SecretFleet) -> None:
+    """It is in the new one before it leaves the old one."""
+    assert errors(fleet.converge("[{name: a, value: one}]")) == []
+    assert errors(fleet.converge("[{name: a, value: one, store: other}]")) == []
+    assert fleet.value("a", "other") == "one"
+    assert fleet.store().describe(A).deleted_at is not None
+    assert actions(fleet.preview("[{name: a, value: one, store: other}]")) == {}
+
+
+def test_somebody_elses_are_left_alone(fleet: SecretFleet) -> None:
+    """Neither changed, nor deleted, nor restored; what says so names no value."""
+    store = fleet.store()
+    store.put(A, SecretValue(b"theirs"), metadata=Metadata(tags={"hodei.owner": "they"}))
+    store.put(SecretName("b"), SecretValue(b"nobodys"))
+    store.delete(SecretName("b"))
+    said = errors(fleet.converge("[{name: a, value: one}, {name: b, value: one}]"))
+    assert "belongs to owner 'they'" in said[0]
+    assert "was not made by hodei.workers" in said[1]
+    assert errors(fleet.converge("[]", max_deletes=9)) == []
+    assert fleet.value("a") == "theirs"
+    assert store.describe(SecretName("b")).deleted_at is not None
+
+
+def test_without_a_value(fleet: SecretFleet) -> None:
+    """It has to be there; where somebody put it, its tags are ours to keep."""
+    (said,) = errors(fleet.converge("[{name: a, tags: {x: y}}]"))
+    assert "nothing says what its value is" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "version"), [({"replace": ("secret.a",)}, 2), ({"replace": ("secret.b",)}, 1), ({}, 1)]
+)
+def test_asked_for_another_value(fleet: SecretFleet, options: dict[str, Any], version: int) -> None:
+    wanted = "[{name: a, generate: {type: token}}]"
+    assert errors(fleet.converge(wanted)) == []
+    before = fleet.value("a")
+    assert errors(fleet.converge(wanted, **options)) == []
+    assert (fleet.versions("a"), fleet.value("a") == before) == (version, version == 1)
+
+
+def test_generated_anew_each_time(fleet: SecretFleet) -> None:
+    wanted = "[{name: a, generate: {type: token}, regenerate: always}]"
+    seen = set()
+    for number in (1, 2, 3):
+        assert errors(fleet.converge(wanted)) == []
+        assert fleet.versions("a") == number
+        seen.add(fleet.value("a"))
+    assert len(seen) == 3
+
+
+def test_a_lost_answer(fleet: SecretFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call got through, and its answer did not: the value that was generated then is the one that counts."""
+    from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+    from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
+
+    put, lost = LocalStore.put, []
+
+    def losing(self: LocalStore, *args: Any, **more: Any) -> Any:
+        done = put(self, *args, **more)
+        if not lost:
+            lost.append(done)
+            raise HodeiError(Kind.NETWORK, "no answer")
+        return done
+
+    monkeypatch.setattr(LocalStore, "put", losing)
+    wanted = "[{name: a, generate: {type: token}}]"
+    assert len(errors(fleet.converge(wanted))) == 1
+    was = fleet.value("a")
+    assert errors(fleet.converge(wanted)) == []
+    assert (fleet.value("a"), fleet.versions("a")) == (was, 1)
+
+
+def test_emptied(fleet: SecretFleet) -> None:
+    """Many that vanish at once are somebody's mistake."""
+    assert errors(fleet.converge([{"name": f"s/{number}", "value": "v"} for number in range(9)])) == []
+    with pytest.raises(InvalidDocument, match="9 secrets vanished"):
+        fleet.converge("[]")
+    assert errors(fleet.converge("[]", max_deletes=9)) == []
+    assert all(info.deleted_at for info in fleet.store().list())
+    assert fleet.store().list()[0].at(Stage.CURRENT)
+
+
+def test_no_value_is_written_down(fleet: SecretFleet) -> None:
+    """Neither in state, nor in what a plan shows."""
+    canary = "canary-4711-yellow"
+    for value in (canary, f"{canary}-2"):
+        report = fleet.converge([{"name": "a", "value": value}])
+        assert canary not in repr(report)
+    for file in Path(fleet.place).rglob("*"):
+        assert not file.is_file() or canary.encode() not in file.read_bytes(), file
