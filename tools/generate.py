@@ -24,7 +24,7 @@ def files() -> dict[str, str]:
     import generate_schemas
     import generate_secrets
 
-    from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret_entry import SECRET
+    from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import SECRET
     from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import WORKER
 
     return {
@@ -33,13 +33,9 @@ def files() -> dict[str, str]:
         "docs/reference/document.md": generate_reference.document(),
         "docs/reference/settings.md": generate_reference.settings(),
         "docs/providers/fields.md": generate_fields.fields(),
-<<<<<<< HEAD
         "docs/secrets/fields.md": generate_secrets.fields(),
-        "plugins/doc_fragments/worker_document.py": generate_fragment.fragment(),
-=======
         "plugins/doc_fragments/worker_document.py": generate_fragment.fragment("worker", WORKER),
         "plugins/doc_fragments/secret_document.py": generate_fragment.fragment("secret", SECRET),
->>>>>>> de7dfa1 (Secrets of a document are planned and converged with the fleet: module secret, secret_info, stores in the document)
     }
 
 

@@ -13,7 +13,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.schema_documen
     PROVIDER_COMMON,
     document_schema,
 )
-from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret_entry import SECRET
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema_secret import SECRET
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import INSTANCE, WORKER
 from ansible_collections.hodei.workers.plugins.module_utils.model.settings import SETTINGS
 from ansible_collections.hodei.workers.plugins.module_utils.model.words import expected

@@ -30,7 +30,7 @@ from ansible_collections.hodei.workers.plugins.plugin_utils.rendering import Tem
 _ABOUT = {
     "worker": (("workers",), WORKER_FIELDS),
     "secret": (("secrets",), SECRET_FIELDS),
-    "secret_info": (("secrets",), frozenset()),
+    "secret_info": ((), frozenset()),
 }
 #: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
 _REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info")

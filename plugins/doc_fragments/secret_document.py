@@ -38,9 +38,48 @@ options:
     type: raw
   generate:
     description:
-      - "gen"
-      - "C(type) (one of password, token; required): kind"
-      - "C(length) (a whole number): n Default: C(32)."
+      - "How the value comes to be: a C(type), and what that type asks for. The type alone will do where nothing is required:
+        C(generate: password)."
+      - "C(type) (one of password, token, uuid, ssh_key, tls, api_key; required): Which kind."
+      - "C(prefix) (a prefix such as ci_live_ (letters, digits, - and _; at most 32)): What it begins with, so that people and
+        scanners know it when they see it: C(ci_live_)."
+      - "C(length) (a whole number): How many characters. Default: C(32)."
+      - "C(checksum) (true or false): Whether six more follow that tell a mistyped key from a wrong one (CRC-32 of all before,
+        to the base 62). Default: C(false)."
+      - "C(key) (one of ed25519, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384, ecdsa-p521): Which key. Default: C(ed25519)."
+      - "C(output) (one of certificate, csr): What comes with the key: a certificate that it signed itself, or a request for an
+        authority to sign. Default: C(certificate)."
+      - "C(subject) (a mapping): Whose it is."
+      - "C(subject.common_name) (one line of 1 to 64 characters): CN: whom it is for. Clients look at C(dns) and C(ip), not
+        here."
+      - "C(subject.organization) (one line of 1 to 64 characters): O."
+      - "C(subject.organizational_unit) (one line of 1 to 64 characters): OU."
+      - "C(subject.locality) (one line of 1 to 64 characters): L: the town."
+      - "C(subject.state) (one line of 1 to 64 characters): ST: the state or province."
+      - "C(subject.country) (a country in two upper case letters, such as ES): C."
+      - "C(dns) (a list): DNS names that it is for; C(*.) is allowed before a name."
+      - "C(ip) (a list): Addresses that it is for."
+      - "C(email) (a list): Mail addresses that it is for."
+      - "C(uri) (a list): URIs that it is for."
+      - "C(days) (a whole number): How many days the certificate is valid. It begins an hour ago, for clocks that are late.
+        Default: C(365)."
+      - "C(ca) (true or false): Whether it may sign others. Default: C(false)."
+      - "C(key_usage) (a list): What the key may be used for. Left out: C(digital_signature); C(key_encipherment) too with RSA,
+        and C(key_cert_sign) and C(crl_sign) with C(ca)."
+      - "C(extended_key_usage) (a list): What it is for; C([]) for anything. Left out: C(server_auth), and anything with C(ca)."
+      - "C(comment) (one line of 200 characters at most): What stands behind the public key."
+      - "C(bytes) (a whole number): How many random bytes. Default: C(32)."
+      - "C(encoding) (one of hex, base64, base64url): How they are written; C(base64url) (letters, digits, - and _) has no
+        padding. Default: C(base64url)."
+      - "C(classes) (a mapping): The classes of characters that there may be, and how many of each there are at least. A class
+        that is not named is not used. Default: C({\"lower\": 1, \"upper\": 1, \"digits\": 1, \"symbols\": 1})."
+      - "C(classes.lower) (a whole number): Letters a to z."
+      - "C(classes.upper) (a whole number): Letters A to Z."
+      - "C(classes.digits) (a whole number): Digits 0 to 9."
+      - "C(classes.symbols) (a whole number): Characters of C(symbols)."
+      - "C(symbols) (printable ASCII without letters, digits and spaces): Which symbols. Those of the default need no escaping
+        in URLs, shells and most configuration files. Default: C(-._~+=,)."
+      - "C(exclude) (printable ASCII): Characters that are not used, such as those that look alike: C(0O1lI)."
     type: raw
   from:
     description:
@@ -60,8 +99,82 @@ options:
     type: raw
   rules:
     description:
-      - "rules"
-      - "C(min_length) (a whole number): n"
+      - "What the value must look like, whoever gives it. A value that does not is refused before any store sees it."
+      - "C(format) (one of text, json, pem, certificate, private_key, ssh_private_key, ssh_public_key, url, uuid, base64, jwt,
+        email, hostname): What it is: C(text), UTF-8 without NUL; C(json), JSON; C(pem), one or more PEM blocks; C(certificate),
+        one or more X.509 certificates as PEM; C(private_key), a private key as PEM that is not encrypted; C(ssh_private_key), a
+        private key of OpenSSH that is not encrypted; C(ssh_public_key), a public key as a line of C(authorized_keys); C(url), a
+        URL with a scheme and a host; C(uuid), a UUID; C(base64), base64, with or without line breaks; C(jwt), a JSON Web Token
+        (its signature is not verified); C(email), a mail address; C(hostname), a host name or an address."
+      - "C(min_length) (a whole number): The least number of characters."
+      - "C(max_length) (a whole number): The most characters."
+      - "C(max_bytes) (a size such as 512Mi or 2Gi): The most bytes, such as C(4Ki)."
+      - "C(pattern) (text): A regular expression that the whole value matches, such as C([A-Z]{3}-[0-9]+): characters, classes,
+        groups, C(|), C(.) and the repeats C(?), C(*), C(+), C({m,n}). It is matched in a time that grows with the length of the
+        value and no faster."
+      - "C(classes) (a mapping): How many characters of each class there are at least; every sign that is no ASCII letter or
+        digit is a symbol."
+      - "C(classes.lower) (a whole number): Letters a to z."
+      - "C(classes.upper) (a whole number): Letters A to Z."
+      - "C(classes.digits) (a whole number): Digits 0 to 9."
+      - "C(classes.symbols) (a whole number): Characters of C(symbols)."
+      - "C(not_expired) (true or false): Whether certificates (the first of a chain) and JWTs have to be valid now. Default:
+        C(false)."
+      - "C(fields) (a mapping): The fields that the value, a JSON object, has at least, each with rules of its own."
+      - "C(fields.*.format) (one of text, json, pem, certificate, private_key, ssh_private_key, ssh_public_key, url, uuid,
+        base64, jwt, email, hostname): What it is: C(text), UTF-8 without NUL; C(json), JSON; C(pem), one or more PEM blocks;
+        C(certificate), one or more X.509 certificates as PEM; C(private_key), a private key as PEM that is not encrypted;
+        C(ssh_private_key), a private key of OpenSSH that is not encrypted; C(ssh_public_key), a public key as a line of
+        C(authorized_keys); C(url), a URL with a scheme and a host; C(uuid), a UUID; C(base64), base64, with or without line
+        breaks; C(jwt), a JSON Web Token (its signature is not verified); C(email), a mail address; C(hostname), a host name or
+        an address."
+      - "C(fields.*.min_length) (a whole number): The least number of characters."
+      - "C(fields.*.max_length) (a whole number): The most characters."
+      - "C(fields.*.max_bytes) (a size such as 512Mi or 2Gi): The most bytes, such as C(4Ki)."
+      - "C(fields.*.pattern) (text): A regular expression that the whole value matches, such as C([A-Z]{3}-[0-9]+): characters,
+        classes, groups, C(|), C(.) and the repeats C(?), C(*), C(+), C({m,n}). It is matched in a time that grows with the
+        length of the value and no faster."
+      - "C(fields.*.classes) (a mapping): How many characters of each class there are at least; every sign that is no ASCII
+        letter or digit is a symbol."
+      - "C(fields.*.classes.lower) (a whole number): Letters a to z."
+      - "C(fields.*.classes.upper) (a whole number): Letters A to Z."
+      - "C(fields.*.classes.digits) (a whole number): Digits 0 to 9."
+      - "C(fields.*.classes.symbols) (a whole number): Characters of C(symbols)."
+      - "C(fields.*.not_expired) (true or false): Whether certificates (the first of a chain) and JWTs have to be valid now.
+        Default: C(false)."
+    type: raw
+  access:
+    description:
+      - "Who may use the secret besides the owner of the fleet, who may do everything."
+      - "C(subject) (a subject in visible ASCII such as role:ci-app, user:alice, serviceaccount:ci-*, group:ops, uid:1000 or
+        claimed:alice; only names of roles, groups and service accounts may end with *; required): Who: C(user:),
+        C(serviceaccount:), C(role:), C(group:) (of the host), C(uid:) or C(claimed:) and a name. Those of roles, groups and
+        service accounts may end with C(*)."
+      - "C(actions) (a list; required): What: C(read) values; C(write) and delete them; C(rotate): stage, promote, roll back and
+        retire."
+      - "C(conditions) (a mapping): What has to hold besides; all of it."
+      - "C(conditions.tenant) (one of subject.tenant): C(subject.tenant): only who belongs to the tenant of the secret, as
+        verified."
+      - "C(conditions.read_only) (true or false): It grants reading and nothing else. Default: C(false)."
+      - "C(conditions.role) (the name of a role in visible ASCII): Only who has this role, as verified."
+      - "C(conditions.approval_required) (true or false): Only with the approval of somebody else, whose identity was verified.
+        Default: C(false)."
+      - "C(conditions.approvers) (a list): Whose approval counts. Left out: anybody's."
+      - "C(conditions.hours) (a mapping): Only at this time of day, on the clocks of the time zone."
+      - "C(conditions.hours.from) (a time of day in quotes, such as \"08:00\"; required): The time of day at which it begins, in
+        quotes: C(\"08:00\")."
+      - "C(conditions.hours.to) (a time of day in quotes, such as \"08:00\"; required): The time of day at which it is over;
+        before C(from): on the next day."
+      - "C(conditions.hours.timezone) (a time zone that this host knows, such as UTC or Europe/Madrid): The time zone, such as
+        C(Europe/Madrid). Default: C(UTC)."
+      - "C(conditions.hosts) (a list): Only for these hosts: names, in which C(*) stands for anything and C(?) for one
+        character."
+      - "C(conditions.plays) (a list): Only for these plays: names, in which C(*) stands for anything and C(?) for one
+        character."
+      - "C(conditions.workers) (a list): Only for these workers: names, in which C(*) stands for anything and C(?) for one
+        character."
+      - "C(conditions.until) (a date and a time with its zone, such as 2027-01-31T12:00:00Z): Until this time, in quotes:
+        C(\"2027-01-31T12:00:00Z\")."
     type: raw
   tags:
     description:

@@ -115,14 +115,14 @@ class GuardedStore:
         *,
         expected: int | None = None,
         token: str = "",
-        metadata: Metadata | None = None,
     ) -> Version:
         """Keep a value as PENDING."""
-
-        def call() -> Version:
-            return self._store.stage(name, value, expected=expected, token=token, metadata=metadata)
-
-        return self._change(Action.ROTATE, audit.Action.ROTATE, name, call)
+        return self._change(
+            Action.ROTATE,
+            audit.Action.ROTATE,
+            name,
+            lambda: self._store.stage(name, value, expected=expected, token=token),
+        )
 
     def promote(self, name: SecretName, version: int, *, expected: int | None = None) -> SecretInfo:
         """Make the pending version current."""
@@ -135,6 +135,10 @@ class GuardedStore:
     def retire(self, name: SecretName, version: int) -> SecretInfo:
         """Destroy the value of a version that nobody needs any more."""
         return self._rotate(name, version, lambda: self._store.retire(name, version))
+
+    def annotate(self, name: SecretName, metadata: Metadata) -> SecretInfo:
+        """Give a secret other metadata."""
+        return self._change(Action.WRITE, audit.Action.WRITE, name, lambda: self._store.annotate(name, metadata))
 
     def delete(self, name: SecretName) -> SecretInfo:
         """Delete softly."""

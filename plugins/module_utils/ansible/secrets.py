@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -51,11 +51,16 @@ def _restore(session: Session, *, look_only: bool) -> dict[str, Any]:
 def run_secret_info(module: AnsibleModule) -> dict[str, Any]:
     """Tell what there is of secrets, without their values."""
     with open_session(module.params, write=False, only_named=True, all_stores=True) as session:
-        return {"changed": False, "secrets": list(_named(session, module.params["names"]))}
+        return {"changed": False, "secrets": list(_told(session, module.params["names"]))}
 
 
-def _named(session: Session, names: Iterable[str] = ()) -> Iterable[Mapping[str, Any]]:
-    wanted = {one.address.name for one in session.document.secrets} | set(names)
+def _named(session: Session) -> Iterable[Mapping[str, Any]]:
+    """Tell of the secrets that the task names."""
+    return _told(session, [one.address.name for one in session.document.secrets])
+
+
+def _told(session: Session, wanted: Collection[str]) -> Iterable[Mapping[str, Any]]:
+    """Tell of some secrets, or of all where none are named."""
     for name, objects in session.secrets.items():
         for info in objects.infos():
             if not wanted or info.name.path in wanted:

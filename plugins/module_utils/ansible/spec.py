@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.schema_secret_entry import SECRET
+from ..model.schema_secret import SECRET
 from ..model.schema_worker import WORKER
 from ..model.states import WorkerState
 

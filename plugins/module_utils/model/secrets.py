@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from .access import access_problems
 from .address import SECRET as KIND
 from .address import Address
 from .check import Check, compile_check
@@ -22,12 +23,15 @@ from .normal import HIDDEN_PREFIX, compile_normal
 from .place import Place
 from .schema_secret import SECRET, SECRET_ENGINE_FIELDS, SOURCES
 from .secret_name import SecretName
+from .secret_rules import generate_problems, rules_problems
 from .secret_value import SecretValue
 from .worker import Instance, Lifecycle, Spec
 
 #: Before the name of a store, where both it and providers have names.
 STORE = "store."
 MOST_TAGS = 40  # stores take 50, and some are ours
+#: What parts of a secret say wrong although each field is valid by itself.
+_PARTS = (("generate", generate_problems), ("rules", rules_problems), ("access", access_problems))
 _PLAIN = ("value", "value_base64", "fields")
 
 
@@ -52,6 +56,11 @@ def secret_problems(secret: Mapping[str, Any], place: Place) -> list[Problem]:
         Problem(place.under(path), message, hint, place.source)
         for rule in (_named, _one_source, _regenerates, _tags)
         for path, message, hint in rule(secret)
+    ] + [
+        problem
+        for field, problems in _PARTS
+        if field in secret
+        for problem in problems(secret[field], Place(place.under((field,)), place.source))
     ]
 
 

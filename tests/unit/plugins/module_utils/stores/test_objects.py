@@ -198,7 +198,8 @@ def test_a_lost_answer(fleet: SecretFleet, monkeypatch: pytest.MonkeyPatch) -> N
     from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
     from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
 
-    put, lost = LocalStore.put, []
+    put: Any = LocalStore.put
+    lost: list[Any] = []
 
     def losing(self: LocalStore, *args: Any, **more: Any) -> Any:
         done = put(self, *args, **more)
