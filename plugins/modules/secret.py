@@ -15,7 +15,7 @@ description:
   - Whether a value is already in the store is told by a keyed digest in the tags of the secret, so no value is read to find out.
   - Touches only what it names. The module M(hodei.workers.fleet) converges the secrets of a whole document, before the workers.
   - Values never appear in results, diffs, state, or logs. Give them from Ansible Vault, or from a lookup.
-  - The store has to be there. The playbook P(hodei.workers.init#playbook) makes the one of type V(local), with its key, once.
+  - The store has to be there. The playbook C(hodei.workers.init) makes the one of type V(local), with its key, once.
 options:
   state:
     description:
