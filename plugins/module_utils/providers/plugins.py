@@ -154,7 +154,7 @@ def _checked_make(
 
 
 def _calls() -> list[str]:
-    return [call for call in vars(Provider) if not call.startswith("_")]
+    return [call for call in dir(Provider) if not call.startswith("_")]
 
 
 def _since(call: str) -> Version:
