@@ -21,7 +21,7 @@ def provider_type():
             return Fingerprint("{type}", "1", {{}})
         def capacity(self):
             raise KeyError("hunter22")
-    for call in vars(Provider):
+    for call in dir(Provider):
         if not call.startswith("_") and not hasattr(Nothing, call) and call not in {without}:
             setattr(Nothing, call, lambda self, *args: None)
     schema = {{"type": "object", "properties": {{"{key}": {{"type": "string", "format": "text"}}}}, "additionalProperties": False}}
