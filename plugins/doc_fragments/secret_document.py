@@ -78,7 +78,7 @@ options:
       - "C(classes.digits) (a whole number): Digits 0 to 9."
       - "C(classes.symbols) (a whole number): Characters of C(symbols)."
       - "C(symbols) (printable ASCII without letters, digits and spaces): Which symbols. Those of the default need no escaping
-        in URLs, shells and most configuration files. Default: C(-._~+=,)."
+        in URLs, shells, YAML and C(.env) files, and begin no option. Default: C(._+=)."
       - "C(exclude) (printable ASCII): Characters that are not used, such as those that look alike: C(0O1lI)."
     type: raw
   from:
