@@ -5,7 +5,7 @@
 
 `make bench BENCH="--runs 7 --only tasks"` measures one part, and leaves the figures of the others as they are: tasks (1,000 workers
 three ways), engine (10,000 in process), single (one worker), inventory (1,000 hosts), drain (1,000 workers asked), secrets
-(200 lookups), docker (containers, beside the Engine's bare API and a loop).
+(200 lookups), access (1,000 rules), docker (containers, beside the Engine's bare API and a loop).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import access
 import containers
 import drain
 import in_process
@@ -212,6 +213,17 @@ def secrets(bed: Bed, runs: int) -> list[Row]:
     ]
 
 
+def deciding(_bed: Bed, runs: int) -> list[Row]:
+    """Measure who may do what with a secret."""
+    found = [access.measure(1000, 10_000) for _unused in range(runs)]
+    return [
+        row("access: 1,000 rules by name, 99th percentile", [one["names"] for one in found], "ms", 1.0),
+        row("access: 1,000 rules with patterns, 99th percentile", [one["patterns"] for one in found], "ms", 1.0),
+        row("access: 10,000 secrets sorted out for a list", [one["list"] for one in found], "ms"),
+        row("access: the same for their owner", [one["owner's list"] for one in found], "ms"),
+    ]
+
+
 def docker(bed: Bed, runs: int) -> list[Row]:
     """Measure 20 and 100 containers: made, looked at, destroyed."""
     rows: list[Row] = []
@@ -282,6 +294,7 @@ PARTS: dict[str, Callable[[Bed, int], list[Row]]] = {
     "inventory": hosts,
     "drain": draining,
     "secrets": secrets,
+    "access": deciding,
     "tasks": tasks,
     "docker": docker,
 }

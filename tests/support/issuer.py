@@ -18,6 +18,8 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
@@ -26,13 +28,13 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @cache
-def rsa_key(_which: int = 0) -> rsa.RSAPrivateKey:
+def rsa_key(_which: int) -> rsa.RSAPrivateKey:
     """Return a key; each takes a while to make."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
-def ec_key(_which: int = 0) -> ec.EllipticCurvePrivateKey:
+def ec_key(_which: int) -> ec.EllipticCurvePrivateKey:
     """Return a key."""
     return ec.generate_private_key(ec.SECP256R1())
 
@@ -66,14 +68,23 @@ def token(said: dict[str, Any] | None = None, key: Any = None, algorithm: str = 
     """Sign a token."""
     named = {name: value for name, value in {"kid": "rsa-0", "typ": "JWT", **header}.items() if value is not None}
     payload = json.dumps(said or claims()).encode()  # as it is: jwt.encode looks at what claims are
-    return SecretValue(jwt.PyJWS().encode(payload, key or rsa_key(), algorithm, {"typ": "", **named}).encode())
+    return SecretValue(jwt.PyJWS().encode(payload, key or rsa_key(0), algorithm, {"typ": "", **named}).encode())
 
 
 def forged(header: dict[str, Any], said: dict[str, Any], secret: bytes | None = None) -> SecretValue:
     """Write a token by hand, as no library would: without a signature, or with an HMAC of any secret."""
-    parts = b".".join(_encoded(json.dumps(one).encode()) for one in (header, said))
-    signature = b"" if secret is None else _encoded(hmac.digest(secret, parts, hashlib.sha256))
-    return SecretValue(parts + b"." + signature)
+    return _by_hand(header, said, lambda data: b"" if secret is None else hmac.digest(secret, data, hashlib.sha256))
+
+
+def signed(**header: Any) -> SecretValue:
+    """Write a token by hand that is signed as it should be, with any header."""
+    full = {"alg": "RS256", "typ": "JWT", "kid": "rsa-0", **header}
+    return _by_hand(full, claims(), lambda data: rsa_key(0).sign(data, PKCS1v15(), SHA256()))
+
+
+def _by_hand(header: dict[str, Any], said: dict[str, Any], sign: Callable[[bytes], bytes]) -> SecretValue:
+    data = b".".join(_encoded(json.dumps(one).encode()) for one in (header, said))
+    return SecretValue(data + b"." + _encoded(sign(data)))
 
 
 def _encoded(data: bytes) -> bytes:
@@ -82,14 +93,14 @@ def _encoded(data: bytes) -> bytes:
 
 def public_pem() -> bytes:
     """Return the first public key as everybody can get it."""
-    return rsa_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return rsa_key(0).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 class Issuer:
     """Publishes keys at ``url``; ``asked`` counts how often it was asked, ``answer`` may replace its answer."""
 
     def __init__(self) -> None:
-        self.keys = [_jwk("rsa-0", rsa_key()), _jwk("ec-0", ec_key())]
+        self.keys = [_jwk("rsa-0", rsa_key(0)), _jwk("ec-0", ec_key(0))]
         self.asked = 0
         self.answer: Answer = self.publish
         issuer = self

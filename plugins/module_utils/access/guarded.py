@@ -192,7 +192,7 @@ class GuardedStore:
         cure = "Who owns the fleet can give it under access: of the secret"
         if self._principal.is_claim:
             cure = "Let the run prove who it is: a claim is no proof"
-        raise StoreError(Fault.DENIED, reason, hint=f"{cure}; see docs/access.md.", where=entry.secret)
+        raise StoreError(Fault.DENIED, reason, hint=f"{cure}; see docs/secrets/access.md.", where=entry.secret)
 
     def _entry(self, what: audit.Action, path: str, context: AccessContext, version: int | None = None) -> audit.Entry:
         return audit.Entry(

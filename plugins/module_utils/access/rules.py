@@ -74,7 +74,10 @@ def decide(
 
 @dataclass(frozen=True)
 class RulePolicy:
-    """The port: the owner (``uid:1000``) may do everything, others what the rules of a secret say. ``rules`` is by the secret's path."""
+    """The port, for one store: the owner (``uid:1000``) may do everything, others what the rules of a secret say.
+
+    ``rules`` is by the secret's path.
+    """
 
     owner: str
     rules: Mapping[str, Sequence[AccessRule]]

@@ -191,5 +191,5 @@ def refused(why: str) -> HodeiError:
     return HodeiError(
         Kind.AUTHENTICATION,
         f"the token is refused: {why}",
-        hint="Get a new one from the issuer that `identity` names; see docs/access.md.",
+        hint="Get a new one from the issuer that `identity` names; see docs/secrets/access.md.",
     )

@@ -85,6 +85,7 @@ def test_table_12_get_secret() -> None:
     assert not may(CI_APP, READ, rules, name=SecretName("db/password"))
     assert not may(replace(CI_APP, tenant="other"), READ, rules)
     assert not may(replace(CI_APP, tenant=""), READ, rules)
+    assert not may(replace(CI_APP, tenant=""), READ, rules, name=SecretName("db/password"))
     assert not may(replace(CI_APP, subject="serviceaccount:ci-app2"), READ, rules)
     assert not may(replace(CI_APP, subject="user:ci-app"), READ, rules)
     assert not may(Principal("claimed:ci-app"), READ, rules)

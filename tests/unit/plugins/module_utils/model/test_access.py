@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ansible_collections.hodei.workers.plugins.module_utils.access.identity.oidc import read_oidc
 from ansible_collections.hodei.workers.plugins.module_utils.model.access import (
     AccessRule,
     Action,
@@ -18,8 +22,10 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.access import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Problem
 from ansible_collections.hodei.workers.plugins.module_utils.model.normal import compile_normal, written
 from ansible_collections.hodei.workers.plugins.module_utils.model.place import Place
-from ansible_collections.hodei.workers.plugins.module_utils.model.schema_access import ACCESS
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema_access import ACCESS, CONDITIONS
 
+ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "galaxy.yml").is_file())
+PAGE = (ROOT / "docs" / "secrets" / "access.md").read_text()
 PLACE = Place("secrets[0].access", "fleet.yml")
 
 
@@ -209,3 +215,16 @@ def test_read_only_and_more() -> None:
     assert problems == [
         "[0].conditions.read_only: read_only and other actions than read cannot be together; write two rules"
     ]
+
+
+def test_the_examples_of_the_page() -> None:
+    blocks = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+    rules = [one["access"] for one in blocks if "access" in one]
+    assert [said(one) for one in rules] == [[]] * 4
+    (identity,) = (one["identity"] for one in blocks if "identity" in one)
+    assert read_oidc(identity["oidc"], Place("identity.oidc"))[1] == []
+
+
+def test_the_page_has_every_condition() -> None:
+    told = set(re.findall(r"`([a-z_]+)[:`]", PAGE.partition("## Conditions")[2].partition("## Claims")[0]))
+    assert told >= CONDITIONS["properties"].keys()

@@ -9,6 +9,7 @@ import json
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from ansible_collections.hodei.workers.tests.support.issuer import (
     rsa_key,
     send,
     service_account,
+    signed,
     token,
 )
 
@@ -121,7 +123,7 @@ def test_a_user_is_never_a_service_account(server: Issuer) -> None:
 
 
 def test_an_elliptic_curve(server: Issuer) -> None:
-    assert verifier(server).verify(token(key=ec_key(), algorithm="ES256", kid="ec-0"))
+    assert verifier(server).verify(token(key=ec_key(0), algorithm="ES256", kid="ec-0"))
 
 
 def test_another_claim_names_the_user(server: Issuer) -> None:
@@ -170,6 +172,7 @@ NOW = int(time.time())
         ({"exp": "soon"}, "its signature or its form is wrong"),
         ({"exp": True}, "it has expired"),
         ({"exp": [NOW + 300]}, "its signature or its form is wrong"),
+        ({"exp": str(NOW + 300)}, "its time of expiry is no number"),
         ({"exp": float("inf")}, "its signature or its form is wrong"),
         ({"exp": float("nan")}, "its signature or its form is wrong"),
         ({"nbf": NOW + 3600}, "it is not valid yet"),
@@ -249,11 +252,22 @@ def test_a_shared_secret_among_the_keys_signs_nothing(moody: Issuer) -> None:
         (0, {"kid": None}),
         (0, {"typ": "logout+jwt"}),
         (0, {"typ": None}),
-        (0, {"crit": ["b64"], "b64": True}),
     ],
 )
 def test_headers_and_keys_that_prove_nothing(server: Issuer, key: int, header: dict[str, Any]) -> None:
     assert "the token is refused" in said(verifier(server), token(key=rsa_key(key), **header))
+
+
+def test_a_header_that_has_to_be_understood(server: Issuer) -> None:
+    assert verifier(server).verify(signed())
+    unknown: list[dict[str, Any]] = [
+        {"crit": ["b64"], "b64": True},
+        {"crit": ["x"], "x": 1},
+        {"crit": []},
+        {"crit": None},
+    ]
+    for header in unknown:
+        assert "the token is refused" in said(verifier(server), signed(**header))
 
 
 def test_a_token_does_not_say_where_its_keys_are(moody: Issuer) -> None:
@@ -345,6 +359,16 @@ def stalls(handler: BaseHTTPRequestHandler) -> None:
     handler.rfile.read(1)  # until the other side hangs up
 
 
+def drips(handler: BaseHTTPRequestHandler) -> None:
+    """Send an answer letter by letter, none of which is late."""
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(OSError):  # until the other side hangs up
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.01)
+
+
 def hangs_up(handler: BaseHTTPRequestHandler) -> None:
     """Close the connection without a word."""
     handler.close_connection = True
@@ -359,6 +383,7 @@ def hangs_up(handler: BaseHTTPRequestHandler) -> None:
         (lambda one: send(one, 302, b"", Location="file:///etc/passwd"), Kind.NETWORK, "it answers 302"),
         (hangs_up, Kind.NETWORK, "cannot be fetched"),
         (stalls, Kind.NETWORK, "timed out"),
+        (drips, Kind.NETWORK, "not all of it came within 0.2 s"),
         (lambda one: send(one, 200, b"<html>"), Kind.CONFIGURATION, "is no JSON"),
         (lambda one: send(one, 200, b"\xff"), Kind.CONFIGURATION, "is no JSON"),
         (lambda one: send(one, 200, b"[]"), Kind.CONFIGURATION, "is no set of keys"),
@@ -374,7 +399,7 @@ def hangs_up(handler: BaseHTTPRequestHandler) -> None:
     ],
 )
 def test_an_issuer_on_a_bad_day_lets_nobody_in(moody: Issuer, answer: Any, kind: Kind, why: str) -> None:
-    one = verifier(moody, timeout="200ms" if answer is stalls else "5s")
+    one = verifier(moody, timeout="200ms" if answer in (stalls, drips) else "5s")
     moody.answer = answer
     error = refusal(one, token())
     assert (error.kind, why in str(error)) == (kind, True), error
