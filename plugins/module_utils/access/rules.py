@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from ..model.access import AccessContext, AccessRule, Action, Approval, Decision
 from ..model.principal import Principal
@@ -187,6 +186,8 @@ def _approvers(_question: Question, _wanted: Any, conditions: Mapping[str, Any])
 
 def _hours(question: Question, wanted: Mapping[str, str], _conditions: Mapping[str, Any]) -> str:
     """Compare with the clock on the wall: an hour that the clocks skip does not come, one that they repeat comes twice."""
+    from zoneinfo import ZoneInfo  # most rules have no hours, and it takes a while to import
+
     zone = wanted.get("timezone", "UTC")
     begin, end = wanted["from"], wanted["to"]
     local = datetime.fromtimestamp(question.context.now, UTC if zone == "UTC" else ZoneInfo(zone))

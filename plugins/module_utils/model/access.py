@@ -12,16 +12,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .check import Check, compile_check
-from .coerce import coerce
 from .errors import Problem
-from .normal import Convert, compile_normal
 from .place import Place
 from .principal import CLAIMED, Principal
 from .schema_access import ACCESS
 from .secret_name import SecretName
+
+if TYPE_CHECKING:  # whoever only asks does not load these
+    from .check import Check
+    from .normal import Convert
 
 
 class Action(str, Enum):
@@ -91,6 +92,8 @@ class AccessPolicy(Protocol):
 def read_access(value: Any, place: Place) -> tuple[tuple[AccessRule, ...], list[Problem]]:
     """Return the rules that are written in a document, or everything that is wrong with them."""
     if _check()(value) is not None:
+        from .coerce import coerce
+
         value = coerce(value, ACCESS)
     fault = _check()(value)
     if fault is not None:
@@ -139,9 +142,13 @@ def _contradictions(
 
 @lru_cache(maxsize=1)
 def _check() -> Check:
+    from .check import compile_check
+
     return compile_check(ACCESS)
 
 
 @lru_cache(maxsize=1)
 def _normal() -> Convert:
+    from .normal import compile_normal
+
     return compile_normal(ACCESS) or list

@@ -174,6 +174,7 @@ def test_20_a_denied_access_makes_no_call(rig: Rig, store: Store) -> None:
         lambda: guarded.describe(NAME),
         lambda: guarded.put(NAME, value("x")),
         lambda: guarded.stage(NAME, value("x")),
+        lambda: guarded.annotate(NAME, Metadata()),
         lambda: guarded.promote(NAME, 1),
         lambda: guarded.rollback(NAME, 1),
         lambda: guarded.retire(NAME, 1),

@@ -42,14 +42,14 @@ class Keys:
             self._client = self._made(jwt)
         try:
             return self._client.get_signing_key(key_id)
-        except jwt.PyJWKSetError as error:
-            raise self._useless("has no key that could be used") from error
         except jwt.PyJWKClientError as error:
             raise HodeiError(
                 Kind.AUTHENTICATION,
                 "the token is refused: its issuer has no key such as it is signed with",
                 hint=f"Get a new token; {self._url} has the keys.",
             ) from error
+        except jwt.PyJWTError as error:
+            raise self._useless("has no key that could be used") from error
 
     def _made(self, jwt: Any) -> Any:
         """Return PyJWT's client, which keeps the keys and fetches them again for an unknown one, with a fetch of our own."""

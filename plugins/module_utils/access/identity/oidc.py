@@ -65,6 +65,10 @@ def _unsafe(config: OidcConfig) -> list[tuple[tuple[str, ...], str, str]]:
     url = urlsplit(config.jwks_url)
     if url.scheme != "https" and not (url.scheme == "http" and _LOOPBACK.fullmatch(url.hostname or "")):
         found.append((("jwks_url",), "keys that come unprotected could be anybody's", "write https://"))
+    if "@" in url.netloc:
+        found.append(
+            (("jwks_url",), "an address is shown, and this one has credentials", "remove them: keys are public")
+        )
     if config.leeway > MOST_LEEWAY:
         found.append((("leeway",), "a token would be good long after it has expired", "two minutes are the most"))
     return found
@@ -81,6 +85,7 @@ class OidcVerifier:
         """Return whose token it is. Raises HodeiError: authentication, network, configuration."""
         if len(token.reveal()) > MOST_BYTES:
             raise refused(f"it is longer than {MOST_BYTES} bytes")
+        token = SecretValue(token.reveal().strip())  # files end with a line break
         header = self._header(token)
         key = self._keys.get(header["kid"])
         return self._principal(self._claims(token, key))

@@ -110,6 +110,10 @@ def test_a_user(server: Issuer) -> None:
     )
 
 
+def test_a_token_from_a_file_ends_with_a_line_break(server: Issuer) -> None:
+    assert verifier(server).verify(SecretValue(token().reveal() + b"\n"))
+
+
 def test_a_service_account_is_called_by_its_client(server: Issuer) -> None:
     presented = token(service_account())
     assert verifier(server).verify(presented).subject == "serviceaccount:ci-app"
@@ -441,7 +445,7 @@ def test_certificates_that_cannot_be_read(server: Issuer, tmp_path: Path) -> Non
     [
         ({"jwks_url": "http://sso.example/certs"}, "oidc.jwks_url: keys that come unprotected"),
         ({"jwks_url": "http://127.0.0.1.example/certs"}, "oidc.jwks_url: keys that come unprotected"),
-        ({"jwks_url": "http://localhost@sso.example/certs"}, "oidc.jwks_url: keys that come unprotected"),
+        ({"jwks_url": "https://me:secret@sso.example/certs"}, "oidc.jwks_url: an address is shown"),
         ({"jwks_url": "file:///etc/passwd"}, "oidc.jwks_url: keys that come unprotected"),
         ({"leeway": "1h"}, "oidc.leeway: a token would be good long after"),
         ({"clients": []}, "oidc.clients: the list is empty"),
@@ -452,6 +456,11 @@ def test_certificates_that_cannot_be_read(server: Issuer, tmp_path: Path) -> Non
 def test_configurations_that_are_refused(changed: dict[str, Any], problem: str) -> None:
     _unused, problems = read_oidc(written("https://sso.example/certs", **changed), Place("oidc"))
     assert [str(one).startswith(problem) for one in problems] == [True], problems
+
+
+def test_an_address_that_is_elsewhere() -> None:
+    _unused, problems = read_oidc(written("http://localhost@sso.example/certs"), Place("oidc"))
+    assert [one.message.partition(" ")[0] for one in problems] == ["keys", "an"]
 
 
 def test_what_has_to_be_written() -> None:
