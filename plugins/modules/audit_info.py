@@ -63,8 +63,8 @@ options:
     default: json_lines
   anchors:
     description:
-      - "Where else somebody knows how far the chain had got: V({directory: PATH}), or V({head: SEQ:HASH}), which is what RV(head) was, or
-        what a syslog server has received. The fleet's state is always asked."
+      - "Where else somebody knows how far the chain had got: V({directory: PATH}), V({store: NAME}), or V({head: SEQ:HASH}), which is what
+        RV(head) was, or what a syslog server has received. The fleet's state is always asked."
     type: list
     elements: dict
     default: []

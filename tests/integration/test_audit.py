@@ -7,33 +7,45 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
-from ansible_collections.hodei.workers.plugins.module_utils.access.audit import keys
-from ansible_collections.hodei.workers.plugins.module_utils.access.audit.anchors import FileAnchor, StateAnchor
+from ansible_collections.hodei.workers.plugins.module_utils.access.audit.anchors import (
+    FileAnchor,
+    StateAnchor,
+    StoreAnchor,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import segments
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import open_audit
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Action, Entry, Result
+from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_stores
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Store
+from ansible_collections.hodei.workers.plugins.module_utils.stores.registry import store_schemas, store_type
 from ansible_collections.hodei.workers.tests.support.audit_chains import entry
 from ansible_collections.hodei.workers.tests.support.playbook import Site, task
 
 
 def test_an_audit_from_the_first_look_to_the_evidence(site: Site) -> None:
     site.set([])
-    nothing, _init = site.tasks(task("audit_info"), task("fleet_init"))
+    site.variables["hodei_stores"] = {"local": {"type": "local"}}
+    nothing, dry, init, again = site.tasks(
+        task("audit_info"), task("fleet_init", check=True), task("fleet_init"), task("fleet_init")
+    )
+    assert ("audit key" in dry["made"], "audit key" in init["made"], again["changed"]) == (True, True, False)
     assert (nothing["records"], nothing["total"], nothing["changed"]) == ([], 0, False)
     place, elsewhere, out = site.home / "audit", site.place / "anchors", site.place / "audit.log"
     elsewhere.mkdir()
-    keys.create_audit_key(place)
     audit = open_audit(site.home, site.owner)
     audit.record(
         entry("db/password"), Entry(Action.WRITE, Result.DENIED, "claimed:eve", secret="@acme/tls/key", why='"no"')
     )
     audit.record(entry("db/other", Action.USE, play="site", task="web : configure", host="web1"))
     state = SqliteState(site.home / "state.db")
-    audit.anchor(StateAnchor(state), FileAnchor(elsewhere))
+    store = local_store(site.home / "stores" / "local")
+    audit.anchor(StateAnchor(state), FileAnchor(elsewhere), StoreAnchor(store, "local"))
     state.close()
-    anchors = [{"directory": str(elsewhere)}]
+    store.close()
+    anchors = [{"directory": str(elsewhere)}, {"store": "local"}]
     (segment,) = segments(place)
     with segment.open("ab") as file:  # what a crash leaves of a write, which nobody was told of
         file.write(b'{"record":{"half')
@@ -67,6 +79,12 @@ def test_an_audit_from_the_first_look_to_the_evidence(site: Site) -> None:
     evidence(site, anchors, head=verified["head"])
 
 
+def local_store(home: Path) -> Store:
+    """Open the store that init has made."""
+    config = read_stores({"local": {"type": "local"}}, store_schemas())[0]["local"]
+    return store_type("local").make("local", config, home)
+
+
 def evidence(site: Site, anchors: list[dict[str, str]], head: str) -> None:
     """Cut copies of the chain, edit them, and take it away: each is found, by the anchors or by the chain itself."""
     for owner in ("cut", "edited"):
@@ -77,20 +95,23 @@ def evidence(site: Site, anchors: list[dict[str, str]], head: str) -> None:
     path.write_bytes(path.read_bytes().replace(b"claimed:eve", b"claimed:bob"))
     for path in segments(site.home / "audit"):
         path.unlink()
-    cut, remembered, edited, wrong_key, wrong, gone = site.tasks(
+    cut, remembered, edited, wrong_key, wrong, no_store, gone = site.tasks(
         task("audit_info", owner="cut", verify=True, anchors=anchors),
         task("audit_info", owner="cut", verify=True, anchors=[{"head": head}]),
         task("audit_info", owner="edited", verify=True),
         task("audit_info", owner="edited", verify=True, public_keys=[str(site.place / "audit.log")]),
         task("audit_info", owner="edited", verify=True, anchors=[{"moon": "1"}]),
+        task("audit_info", owner="edited", verify=True, anchors=[{"store": "moon"}]),
         task("audit_info", verify=True),
     )
     assert cut["failed"]
-    assert "has seen record 4, and the chain ends at record 3" in cut["msg"]
+    for anchor in ("the state", f"the directory {anchors[0]['directory']}", "the store local"):
+        assert f"{anchor} has seen record 4, and the chain ends at record 3" in cut["msg"]
     assert remembered["failed"]
     assert edited["failed"]
     assert {one["flaw"] for one in edited["findings"]} >= {"edited"}
     assert "it is no public key" in wrong_key["msg"]
     assert "is no anchor" in wrong["msg"]
+    assert "there is no store 'moon'" in no_store["msg"]
     assert gone["failed"]
     assert "the state has seen record 4, and the chain ends at record 0" in gone["msg"]

@@ -37,7 +37,7 @@ def by_name(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_with_the_fleet(site: Site) -> None:
     """Planned, converged, changed, pruned and brought back with the workers of a document."""
     made = quiet(site.run("init", "-vvvv")).results[0]["made"]
-    assert made == ["key", "state", "key of store local", "store of store local"]
+    assert made == ["key", "state", "key of store local", "store of store local", "audit key"]
     assert quiet(site.run("init")).changed == 0
     assert "2 to create; 0 unchanged." in quiet(site.run("plan", "-vvvv")).output
     assert quiet(site.run("converge", "-vvvv", "--diff")).code == 0

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,19 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..access.audit import chain, export, keys
-from ..access.audit.anchors import FileAnchor, GivenAnchor, StateAnchor, SyslogAnchor
+from ..access.audit.anchors import FileAnchor, GivenAnchor, StateAnchor, StoreAnchor, SyslogAnchor
 from ..access.audit.segments import read_lines
 from ..access.audit.verify import Report, verify
 from ..access.audit.writer import Audit, OnFailure, Rotation
 from ..durable.draft import draft_of, sync_directory, write_durably
 from ..engine.state.sqlite import SqliteState
 from ..model.audit import Anchor, AuditHead
-from ..model.errors import HodeiError, Kind
+from ..model.configs import read_stores
+from ..model.errors import HodeiError, InvalidDocument, Kind
+from ..model.store import Store
+from ..stores.registry import store_schemas, store_type
 from .reading import moment
-from .session import read_payload, read_settings, state_directory
+from .session import Payload, read_payload, read_settings, state_directory, stores_directory
 
 _DIRECTORY = "audit"
 
@@ -43,6 +48,16 @@ def open_audit(
     return Audit(place, writer_name(owner), on_failure=on_failure, warn=warn, rotation=Rotation(keep=keep))
 
 
+def found_audit(directory: Path, *, look_only: bool) -> list[str]:
+    """Make the key of an owner's chain before its first use; return what was made, or would be. Raises HodeiError for a lost key."""
+    place = audit_directory(directory)
+    if not keys.needs_key(place):
+        return []
+    if not look_only:
+        keys.create_audit_key(place)
+    return ["audit key"]
+
+
 def audit_directory(directory: Path) -> Path:
     """Return where the chain of an owner lies."""
     return directory / _DIRECTORY
@@ -55,11 +70,16 @@ def writer_name(owner: str) -> str:
     return "/".join(part.lstrip("-.") or "_" for part in plain)
 
 
-def make_anchor(config: Mapping[str, Any], clock: Callable[[], float]) -> Anchor:
-    """Make an anchor: ``{directory: PATH}``, ``{head: SEQ:HASH}`` or ``{syslog: HOST:PORT}``. Raises HodeiError(validation)."""
+def make_anchor(config: Mapping[str, Any], clock: Callable[[], float], open_store: Callable[[str], Store]) -> Anchor:
+    """Make an anchor: ``{directory: PATH}``, ``{store: NAME}``, ``{head: SEQ:HASH}`` or ``{syslog: HOST:PORT}``.
+
+    Raises HodeiError(validation).
+    """
     kind, place = next(iter(config.items())) if len(config) == 1 else ("", "")
     if kind == "directory" and place:
         return FileAnchor(Path(str(place)).expanduser())
+    if kind == "store":
+        return StoreAnchor(open_store(str(place)), str(place))
     if kind == "head":
         return GivenAnchor(str(place))
     host, _unused, port = str(place).rpartition(":")
@@ -68,7 +88,7 @@ def make_anchor(config: Mapping[str, Any], clock: Callable[[], float]) -> Anchor
     raise HodeiError(
         Kind.VALIDATION,
         f"{dict(config)} is no anchor of an audit chain",
-        hint="Write one of {directory: PATH}, {head: SEQ:HASH}, {syslog: HOST:PORT}.",
+        hint="Write one of {directory: PATH}, {store: NAME}, {head: SEQ:HASH}, {syslog: HOST:PORT}.",
     )
 
 
@@ -93,7 +113,7 @@ def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
     if not params["verify"]:
         return result
     writer = everything[-1].writer if everything else writer_name(settings["owner"].value)
-    report = verify(lines, _public(place, params["public_keys"]), _known(directory, writer, params["anchors"]))
+    report = verify(lines, _public(place, params["public_keys"]), _known(payload, directory, writer, params["anchors"]))
     return result | _verdict(report, place)
 
 
@@ -158,14 +178,29 @@ def _public(place: Path, given: Sequence[str]) -> Mapping[str, bytes]:
     return keys.public_keys(paths)
 
 
-def _known(directory: Path, writer: str, given: Sequence[Mapping[str, Any]]) -> dict[str, AuditHead | None]:
+def _known(
+    payload: Payload, directory: Path, writer: str, given: Sequence[Mapping[str, Any]]
+) -> dict[str, AuditHead | None]:
     """Ask the state and the anchors that are named how far the chain had got."""
-    state = SqliteState(directory / "state.db", read_only=True)
-    try:
-        anchors: list[Anchor] = [StateAnchor(state), *(make_anchor(one, float) for one in given)]
+    with ExitStack() as stack:
+        state = stack.enter_context(closing(SqliteState(directory / "state.db", read_only=True)))
+
+        def open_store(name: str) -> Store:
+            return stack.enter_context(closing(_store(payload, directory, name)))
+
+        anchors: list[Anchor] = [StateAnchor(state), *(make_anchor(one, time.time, open_store) for one in given)]
         return {one.name: one.get(writer) for one in anchors}
-    finally:
-        state.close()
+
+
+def _store(payload: Payload, directory: Path, name: str) -> Store:
+    stores, problems = read_stores(payload.stores, store_schemas())
+    if problems:
+        raise InvalidDocument(problems)
+    if name not in stores:
+        raise HodeiError(
+            Kind.VALIDATION, f"there is no store '{name}'", hint=f"The configured ones are: {', '.join(stores)}."
+        )
+    return store_type(stores[name]["type"]).make(name, stores[name], stores_directory(directory) / name, read_only=True)
 
 
 def _verdict(report: Report, place: Path) -> dict[str, Any]:

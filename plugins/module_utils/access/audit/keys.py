@@ -41,15 +41,22 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
+def needs_key(directory: Path) -> bool:
+    """Tell whether nothing was made yet. Raises HodeiError(configuration) when there is a chain whose key was lost."""
+    if stored_keys(directory):
+        return False
+    if next(directory.glob("*.jsonl"), None) is not None:
+        raise missing_key(directory)
+    return True
+
+
 def create_audit_key(directory: Path) -> str:
     """Make the key of the chain that will be in ``directory``; return its id. Durable when this returns.
 
     Raises HodeiError: already_exists when there is a key, configuration when there is a chain whose key was lost.
     """
-    if stored_keys(directory):
+    if not needs_key(directory):
         raise HodeiError(Kind.ALREADY_EXISTS, f"there is an audit key in {directory} already", hint="It is kept.")
-    if next(directory.glob("*.jsonl"), None) is not None:
-        raise missing_key(directory)
     return make_key(directory)[0]
 
 
