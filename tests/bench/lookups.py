@@ -29,7 +29,9 @@ class Play(NamedTuple):
 
 
 def prepare(place: Path) -> None:
-    """Make a store with ten secrets, an inventory and two playbooks."""
+    """Make a store with ten secrets, an audit chain, an inventory and two playbooks."""
+    from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key
+    from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
     from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
     from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
     from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
@@ -42,6 +44,7 @@ def prepare(place: Path) -> None:
     for number in range(TASKS):
         store.put(SecretName(f"s{number}"), SecretValue(b"x" * 40))
     store.close()
+    create_audit_key(audit_directory(place / "state" / "bench"))
     variables = {
         "ansible_connection": "local",
         "hodei_owner": "bench",
@@ -94,7 +97,9 @@ def in_forks() -> dict[str, float]:
             times.append((time.perf_counter() - began) * 1000)
         from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
 
-        request = {"op": "known", "marks": ["0" * 32]}
+        address = {"store": "local", "config": {"type": "local"}, "owner": "bench", "backend": None, "state_dir": None}
+        options: dict[str, Any] = {"tenant": "", "version": "current", "field": "", "max_age": None, "by": {}}
+        request = {"op": "read", "address": address, "name": "s1", **options}
         began = time.perf_counter()
         for _unused in range(_CACHED):
             secrets.desk().ask(request)

@@ -60,12 +60,14 @@ def _request(
         hint = "Write lookup('hodei.workers.secret', 'db/password')."
         raise HodeiError(Kind.VALIDATION, f"the name of a secret is text, not {type(term).__name__}", hint=hint)
     stores = document["stores"]
-    name = options["store"] or _declared(str(term), variables, template) or _only(stores, str(term))
+    declared = _declared(str(term), variables, template)
+    name = options["store"] or declared.get("store") or _only(stores, str(term))
     if not isinstance(stores, Mapping) or name not in stores:
         known = ", ".join(map(str, stores)) if isinstance(stores, Mapping) else "none"
         hint = f"There are: {known}. Set hodei_stores, or name another one."
         raise HodeiError(Kind.CONFIGURATION, f"there is no store '{name}'", hint=hint, where=str(term))
     version = str(options["version"])
+    by = {word: str(variables[variable]) for word, variable in _BY.items() if variables.get(variable)}
     place = {"owner": document["owner"], "backend": document["backend"], "state_dir": document["state_dir"]}
     return {
         "op": "read",
@@ -75,7 +77,7 @@ def _request(
         "version": int(version) if version.isascii() and version.isdigit() else version,
         "field": options["field"],
         "max_age": None if options["max_age"] is None else float(options["max_age"]),
-        "by": {word: str(variables[variable]) for word, variable in _BY.items() if variables.get(variable)},
+        "by": by | {"access": declared.get("access")},
     }
 
 
@@ -103,16 +105,16 @@ def _document(
     return found
 
 
-def _declared(secret: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Any:
-    """Return the store that ``hodei_secrets`` names for a secret. Only that is templated: a value beside it may be a lookup, too."""
+def _declared(secret: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return what ``hodei_secrets`` says of a secret that matters here. The rest is not templated: a value may be a lookup, too."""
     declared = variables.get("hodei_secrets")
     if isinstance(declared, Mapping):
         entry = declared.get(secret)
     else:
         entries = declared if isinstance(declared, list) else []
         entry = next((one for one in entries if isinstance(one, Mapping) and one.get("name") == secret), None)
-    store = entry.get("store") if isinstance(entry, Mapping) else None
-    return template(store) if store else None
+    known = entry if isinstance(entry, Mapping) else {}
+    return {name: template(known[name]) for name in ("store", "access") if known.get(name)}
 
 
 def _only(stores: Any, secret: str) -> Any:

@@ -10,13 +10,21 @@ are in the document, which say where this machine's stores lie.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
+from ..access.guarded import GuardedStore
+from ..access.identity.uid import of_this_process
+from ..access.rules import RulePolicy
 from ..broker.session import Address
 from ..engine.state.keys import owner_directory
+from ..model import audit
+from ..model.access import AccessContext, read_access
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
+from ..model.place import Place
+from ..model.principal import Principal
 from ..model.secret_name import SecretName
 from ..model.settings import resolve
 from ..model.store import Retrieved, Store, Which
@@ -27,9 +35,12 @@ class StoreSession:
 
     expires_at: float | None = None
 
-    def __init__(self, store: Store, identity: Address) -> None:
+    def __init__(self, store: Store, identity: Address, place: Path) -> None:
         self.identity = identity
         self._store = store
+        self._place = place
+        self._principal = of_this_process()
+        self._auditor = _auditor(place, identity["owner"])
 
     def login(self) -> None:
         """Open the store, so that a wrong key is told once for all."""
@@ -39,20 +50,63 @@ class StoreSession:
         """Read from the store."""
         return self._store.get(name, which)
 
-    def use(self, name: SecretName, which: Which, by: Mapping[str, str], take: Callable[[], Retrieved]) -> Retrieved:
-        """Give a value to somebody. Access rules and audit go here."""
-        return take()
+    def use(self, name: SecretName, which: Which, by: Mapping[str, Any], take: Callable[[], Retrieved]) -> Retrieved:
+        """Decide, take and record, each time: what is in memory is no less secret. ``by`` has the secret's ``access``, too."""
+        rules, wrong = read_access(by.get("access") or [], Place(f"secrets.{name}.access"))
+        if wrong:
+            raise InvalidDocument(wrong)
+        guarded = GuardedStore(
+            cast("Store", _Taken(take)),
+            self._principal,
+            RulePolicy(_owner_of(self._place, self._principal), {name.path: rules}),
+            self._auditor,
+            lambda: AccessContext(time.time(), by.get("host", ""), by.get("play", ""), by.get("task", "")),
+            store_name=self.identity["store"],
+        )
+        return guarded.get(name, which)
 
     def close(self) -> None:
         """Close the store, and forget its keys."""
         self._store.close()
 
 
+class _Taken(NamedTuple):
+    """A store as far as somebody needs it who was promised one value."""
+
+    take: Callable[[], Retrieved]
+
+    def get(self, _name: SecretName, _version: Which) -> Retrieved:
+        """Return that value."""
+        return self.take()
+
+
+class _Unrecorded:
+    """In place of an audit chain that nobody has begun."""
+
+    def record(self, *entries: audit.Entry, sync: bool = True) -> None:
+        """Record nothing."""
+
+
+class _Repeated:
+    """Records each use, and waits for the disk only where the version was not given before."""
+
+    def __init__(self, inner: audit.Auditor) -> None:
+        self._inner = inner
+        self._given: set[tuple[str, int | None]] = set()
+
+    def record(self, *entries: audit.Entry, sync: bool = True) -> None:
+        """Record entries."""
+        given = {(one.secret, one.version) for one in entries if one.result is audit.Result.DONE}
+        self._inner.record(*entries, sync=sync and not (len(given) == len(entries) and given <= self._given))
+        self._given |= given
+
+
 def open_session(address: Address) -> StoreSession:
     """Return a session; opens nothing yet. Raises InvalidDocument, HodeiError(configuration)."""
-    name, config, place = address["store"], dict(address["config"] or {}), _owners_place(address)
-    identity = {"store": name, "config": config, "place": str(place)}
-    return StoreSession(_open_store(name, config, place), identity)
+    name, config, owner = address["store"], dict(address["config"] or {}), _owner(address)
+    place = _owners_place(address, owner)
+    identity = {"store": name, "config": config, "owner": owner, "place": str(place)}
+    return StoreSession(_open_store(name, config, place), identity, place)
 
 
 def _open_store(name: str, config: Mapping[str, Any], place: Path) -> Store:
@@ -65,12 +119,33 @@ def _open_store(name: str, config: Mapping[str, Any], place: Path) -> Store:
     return LocalStore(home / FILE, key_source(config.get("key") or {"file": str(home / "store.key")}), read_only=True)
 
 
-def _owners_place(address: Address) -> Path:
-    """Return the directory of the owner, as ``session.state_directory`` does."""
+def _auditor(place: Path, owner: str) -> audit.Auditor:
+    """Return who records: the chain that `init` has begun."""
+    if not (place / "audit").is_dir():
+        return _Unrecorded()
+    from .auditing import open_audit  # knows AnsibleModule, which takes a while to load
+
+    return _Repeated(open_audit(place, owner))
+
+
+def _owner_of(place: Path, principal: Principal) -> str:
+    """Return whose secrets these are: who has the owner's directory, or whoever will make it."""
+    try:
+        return f"uid:{place.stat().st_uid}"
+    except OSError:
+        return principal.subject
+
+
+def _owner(address: Address) -> str:
     owner = resolve("owner", None, address["owner"], os.environ).value
     if not owner:
         hint = "set hodei_owner: whose fleet this is, such as ci-prod"
         raise InvalidDocument([Problem("owner", "the owner is missing", hint)])
+    return str(owner)
+
+
+def _owners_place(address: Address, owner: str) -> Path:
+    """Return the directory of the owner, as ``session.state_directory`` does."""
     path = (address["backend"] or {}).get("path")
     if path:
         return Path(os.path.abspath(os.path.expanduser(path)))

@@ -30,10 +30,10 @@ class Session(Protocol):
     def read(self, name: SecretName, which: Which) -> Retrieved:
         """Read from the store."""
 
-    def use(self, name: SecretName, which: Which, by: Mapping[str, str], take: Callable[[], Retrieved]) -> Retrieved:
+    def use(self, name: SecretName, which: Which, by: Mapping[str, Any], take: Callable[[], Retrieved]) -> Retrieved:
         """Give a value to somebody: decide whether they may, ``take`` it (from memory or by ``read``), and record that.
 
-        ``by`` says who: play, task, host.
+        ``by`` says for whom: play, task, host, and what else the opener's own rules need.
         """
 
     def close(self) -> None:

@@ -108,7 +108,7 @@ def test_who_asks_is_told() -> None:
     """For the audit."""
     desk = FakeDesk()
     ask(desk, "a", variables={"ansible_play_name": "P", "inventory_hostname": "h", "ansible_task_name": None})
-    assert desk.asked[0]["by"] == {"play": "P", "host": "h"}
+    assert desk.asked[0]["by"] == {"play": "P", "host": "h", "access": None}
 
 
 @pytest.mark.parametrize(
