@@ -59,15 +59,14 @@ def memory_has(pid: int, needle: bytes) -> bool:
 def test_fifty_forks_at_once_start_one_broker_that_logs_in_and_reads_once(bed: Bed) -> None:
     """Also with a store that takes its time: all fifty wait for the same answer."""
     playbook = bed.playbook
-    request = read(config={"slow": 0.3})
-    forks = [Fork(lambda: bed.client(playbook).ask(request).body.decode()) for _unused in range(50)]
+    forks = [Fork(lambda: bed.value(playbook, slow=0.3)) for _unused in range(50)]
     try:
         assert [one.said() for one in forks] == [CANARY] * 50
         assert len(bed.brokers()) == 1
     finally:
         for one in forks:
             one.end()
-    assert (len(bed.lines("login")), len(bed.lines("read")), len(bed.lines("use"))) == (1, 1, 50)
+    assert [len(bed.lines(word)) for word in ("start", "login", "read", "use")] == [1, 1, 1, 50]
 
 
 def test_a_thousand_lookups_read_each_secret_once(bed: Bed) -> None:

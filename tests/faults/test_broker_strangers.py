@@ -9,11 +9,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.broker.wire import (
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.tests.support.broker_program import canary
 from ansible_collections.hodei.workers.tests.support.brokers import Bed, Fork, collections, forked, read
+from ansible_collections.hodei.workers.tests.support.plain_user import run_plainly
 
 CANARY, REFUSED = canary("db/password"), "refused"
 NOBODY = 65534
@@ -65,7 +68,7 @@ def asked(playbook: Playbook, key: bytes = b"", path: str = "") -> str:
 
 def test_a_process_of_the_same_user_that_is_no_descendant_gets_nothing(bed: Bed) -> None:
     """Though it has the key: it is the mother of the playbook here, not its child."""
-    with forked(lambda: bed.client().ask(read()).body.decode()) as play:
+    with forked(bed.value) as play:
         assert play.said() == CANARY, "the control"
         assert asked(playbook_at(play.pid, str(bed.meeting))) == REFUSED
         with pytest.raises(HodeiError, match="hangs up"):
@@ -114,7 +117,7 @@ def test_another_user_gets_nothing(bed: Bed) -> None:
         if above.stat().st_mode & 0o777 == 0o700:
             above.chmod(0o755)
     assert as_nobody(lambda: asked(playbook)) == "PermissionError"
-    assert as_nobody(lambda: bed.client(playbook).ask(read()).body.decode()) == "HodeiError"
+    assert as_nobody(lambda: bed.value(playbook)) == "HodeiError"
     bed.meeting.chmod(0o755)
     (bed.meeting / playbook.name).chmod(0o777)
     assert as_nobody(lambda: asked(playbook)) == REFUSED
@@ -204,13 +207,27 @@ def test_nothing_of_a_value_is_in_files_arguments_or_environment(bed: Bed) -> No
     assert len(files) == 3
 
 
-def test_no_core_no_tracer_and_locked_where_it_may(bed: Bed) -> None:
+def test_nobody_of_the_same_user_looks_into_it(testbed: Any) -> None:
+    """Neither memory nor environment nor files, and no debugger."""
+    needed = (
+        "plugins/module_utils/model",
+        "plugins/module_utils/broker",
+        "plugins/module_utils/ansible/brokering.py",
+        "tests/support/brokers.py",
+        "tests/support/broker_program.py",
+        "tests/testbed/wait.py",
+    )
+    with tempfile.TemporaryDirectory(prefix="hodei-") as place:
+        os.chmod(place, 0o755)
+        run_plainly(Path(place), testbed, needed, "broker_scenarios", "closed")
+
+
+def test_no_core_and_locked_where_it_may(bed: Bed) -> None:
     """As the kernel shows it."""
     bed.client().ask(read())
     (broker,) = bed.brokers()
     limits = Path(f"/proc/{broker}/limits").read_text()
     assert next(line for line in limits.splitlines() if "core" in line).split()[4:6] == ["0", "0"]
-    assert os.stat(f"/proc/{broker}/mem").st_uid == 0
     if os.geteuid() == 0:
         locked = Path(f"/proc/{broker}/status").read_text().partition("VmLck:")[2].split()[0]
         assert int(locked) > 1000

@@ -52,8 +52,14 @@ class Bed:
         """Return one process's side."""
         return Client(playbook or self.playbook, self.start)
 
+    def value(self, playbook: Playbook | None = None, **config: Any) -> str:
+        """Ask for a value as a process that never did before."""
+        return self.client(playbook).ask(read(config=config)).body.decode()
+
     def start(self, playbook: Playbook) -> None:
         """Have a broker started."""
+        with open(self.journal, "ab", buffering=0) as file:
+            file.write(b"start\n")
         code = _START.format(broker_program.__name__)
         start([sys.executable, "-P", "-c", code, str(collections()), str(self.journal)], playbook)
 

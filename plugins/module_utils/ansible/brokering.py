@@ -61,4 +61,4 @@ def _log(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(_resolving, _log))
+    raise SystemExit(run(_resolving, _log))

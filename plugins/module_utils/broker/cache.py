@@ -17,7 +17,7 @@ from .playbook import ended
 MOST_ENTRIES, MOST_BYTES = 20_000, 64 << 20
 
 #: The digest of a store's address and a secret's path, and which version.
-Key: TypeAlias = "tuple[bytes, Which]"
+Key: TypeAlias = tuple[bytes, Which]
 
 
 class _Entry(NamedTuple):
