@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.guess import ELSEWHERE
-from ansible_collections.hodei.workers.plugins.module_utils.model.schema import Schema, one_or_many
+from ansible_collections.hodei.workers.plugins.module_utils.model.schema import Schema, kinds, one_or_many
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_document import (
     PROVIDER_COMMON,
     document_schema,
@@ -130,6 +130,8 @@ def _groups(schema: Schema, prefix: str) -> Iterator[str]:
         yield f"### {path}\n"
         yield f"{inner['description']}\n"
         yield table(entry)
+        if kinds(entry):
+            yield "The fields of each type: [generated values](../secrets/fields.md).\n"
         yield from _groups(entry, path)
 
 

@@ -91,6 +91,7 @@ def test_what_is_wrong_is_told_at_once_and_without_values(site: Site) -> None:
                 {"name": "c", "generate": {"type": "password", "length": 8, "classes": {"digits": 8}}},
                 {"name": "d", "valu": CANARY},
                 {"name": "e", "store": "vault", "value": CANARY},
+                {"name": "f", "generate": "uuid", "rules": {"max_length": 32}},
             ],
         ),
         task("secret", name="f", value=CANARY, rules={"min_length": 100}),
@@ -101,6 +102,7 @@ def test_what_is_wrong_is_told_at_once_and_without_values(site: Site) -> None:
         "secrets[1]",
         "secrets[2].generate",
         "secrets[3]",
+        "secrets[5].rules.max_length",
         "secrets[4].store",
     ]
     assert "100 characters" in short["msg"]

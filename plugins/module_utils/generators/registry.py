@@ -12,8 +12,6 @@ from ..model.generated import complete
 from ..model.secret_value import SecretValue
 from . import api_key, password, ssh_key, tls, token, uuid
 
-_DAY = 86_400
-
 GENERATORS: dict[str, Callable[[Mapping[str, Any], float], SecretValue]] = {
     "api_key": api_key.generate,
     "password": password.generate,
@@ -30,9 +28,3 @@ def generate(spec: Mapping[str, Any], now: float) -> SecretValue:
     Raises HodeiError(configuration) when a library is missing.
     """
     return GENERATORS[spec["type"]](complete(spec), now)
-
-
-def expires_at(spec: Mapping[str, Any], now: float) -> float | None:
-    """Return when a value that is generated now expires, in Unix seconds; None when it does not."""
-    full = complete(spec)
-    return now + full["days"] * _DAY if full.get("output") == "certificate" else None

@@ -19,11 +19,12 @@ from .choosing import choose
 from .digest import canonical, keyed
 from .entries import Entry, EntryKind, Fragment, read_entries
 from .errors import HodeiError, Problem
+from .generated import digest_of
 from .normal import HIDDEN_PREFIX, compile_normal
 from .place import Place
 from .schema_secret import SECRET, SECRET_ENGINE_FIELDS, SOURCES
 from .secret_name import SecretName
-from .secret_rules import generate_problems, rules_problems
+from .secret_rules import agreement_problems, generate_problems, rules_problems
 from .secret_value import SecretValue
 from .worker import Instance, Lifecycle, Spec
 
@@ -52,7 +53,7 @@ def _normalise(raw: Any) -> dict[str, Any]:
 
 def secret_problems(secret: Mapping[str, Any], place: Place) -> list[Problem]:
     """Return what is wrong with one secret in normal form."""
-    return [
+    found = [
         Problem(place.under(path), message, hint, place.source)
         for rule in (_named, _one_source, _regenerates, _tags)
         for path, message, hint in rule(secret)
@@ -62,6 +63,9 @@ def secret_problems(secret: Mapping[str, Any], place: Place) -> list[Problem]:
         if field in secret
         for problem in problems(secret[field], Place(place.under((field,)), place.source))
     ]
+    if not found and "generate" in secret and "rules" in secret:
+        return agreement_problems(secret["generate"], secret["rules"], Place(place.under(("rules",)), place.source))
+    return found
 
 
 def _path(raw: Any) -> Any:
@@ -204,7 +208,12 @@ def value_digest(key: bytes, name: SecretName, value: SecretValue) -> str:
 
 
 def content_digest(key: bytes, recorded: Spec) -> str:
-    """Return the digest of what gives a secret its value; one whose value comes from elsewhere has none."""
+    """Return the digest of what gives a secret its value; one whose value comes from elsewhere has none.
+
+    That of a `generate` is not keyed, see digest_of().
+    """
+    if "generate" in recorded:
+        return digest_of(recorded["generate"])
     content = {field: recorded[field] for field in SOURCES if field in recorded}
     return keyed(key, "secret content", canonical(content)) if content else ""
 

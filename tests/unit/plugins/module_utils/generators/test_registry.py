@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from ansible_collections.hodei.workers.plugins.module_utils.generators.registry import GENERATORS, expires_at, generate
+from ansible_collections.hodei.workers.plugins.module_utils.generators.registry import GENERATORS, generate
 from ansible_collections.hodei.workers.plugins.module_utils.generators.rules import check
 from ansible_collections.hodei.workers.plugins.module_utils.model.generated import complete, fields_of, length_of
 from ansible_collections.hodei.workers.plugins.module_utils.model.place import Place
@@ -65,9 +65,3 @@ def test_there_is_a_generator_for_each_type() -> None:
 @pytest.mark.parametrize("written", ["password", "token", "uuid", "ssh_key", {"type": "api_key", "prefix": "k"}])
 def test_no_value_comes_twice(written: Any) -> None:
     assert len({made(written).text() for _unused in range(50)}) == 50
-
-
-def test_only_certificates_expire() -> None:
-    assert expires_at(normal({"type": "tls", "dns": ["a"], "days": 2}), NOW) == NOW + 2 * 86_400
-    assert expires_at(normal({"type": "tls", "dns": ["a"], "output": "csr"}), NOW) is None
-    assert expires_at(normal("password"), NOW) is None
