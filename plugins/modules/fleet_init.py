@@ -70,7 +70,7 @@ left:
   type: list
   elements: str
 made:
-  description: What was made (V(key), V(state), and what the configured stores need, such as V(key of store local))
+  description: What was made (V(key), V(state), and what the configured stores need, such as V(key of store local), and V(audit key))
   returned: success
   type: list
   elements: str

@@ -38,8 +38,8 @@ class Made(NamedTuple):
         return LocalStore(self.path, key_source({"file": str(self.key)}), seen=seen)
 
     def change(self, statement: str, *values: object) -> None:
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            assert connection.execute(statement, values).rowcount > 0
+        with closing(sqlite3.connect(self.path)) as connection, connection as rows:
+            assert rows.execute(statement, values).rowcount > 0
 
     def fault(self) -> Fault:
         """Return the one fault that reading everything ends in."""

@@ -67,7 +67,7 @@ class Caller:
 
     def drain(self, provider: ObjectProvider, requests: Sequence[DrainRequest]) -> Iterable[Outcome]:
         """Ask whether workers work, and have them take no new work."""
-        for outcome in cast("Provider", provider).drain(requests):  # secrets do not drain
+        for outcome in cast(Provider, provider).drain(requests):  # secrets do not drain
             hit("drain.outcome")
             yield outcome
 

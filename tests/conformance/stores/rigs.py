@@ -126,11 +126,11 @@ class LocalRig:
 
     def damage(self, name: SecretName) -> None:
         """Flip a bit of each box."""
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            found = connection.execute("SELECT rowid, box FROM value WHERE path = ?", (name.path,)).fetchall()
+        with closing(sqlite3.connect(self.path)) as connection, connection as rows:
+            found = rows.execute("SELECT rowid, box FROM value WHERE path = ?", (name.path,)).fetchall()
             for row, box in found:
                 changed = box[:-1] + bytes([box[-1] ^ 1])
-                connection.execute("UPDATE value SET box = ? WHERE rowid = ?", (changed, row))
+                rows.execute("UPDATE value SET box = ? WHERE rowid = ?", (changed, row))
 
     def writes(self) -> int:
         """Tell by size and time of the files."""
