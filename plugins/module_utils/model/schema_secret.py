@@ -283,6 +283,6 @@ SECRET = group(
 )
 
 #: What only the engine reads: no change of it touches the secret.
-SECRET_ENGINE_FIELDS = frozenset(("name", "tenant", "store", "rules", "regenerate", "lifecycle", "access"))
+SECRET_ENGINE_FIELDS = frozenset(("name", "tenant", "store", "rules", "lifecycle", "access"))
 #: What gives a secret its value.
 SOURCES = ("value", "value_base64", "fields", "generate", "from")

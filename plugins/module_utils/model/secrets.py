@@ -187,7 +187,8 @@ def expand_secret(entry: Entry, store: str, key: bytes) -> Instance:
             recorded.pop(field, None)
         spec["value"] = value
         recorded["value"] = HIDDEN_PREFIX + value_digest(key, name, value)
-    spec |= {field: secret[field] for field in ("rules", "regenerate") if field in secret}
+    if "rules" in secret:
+        spec["rules"] = secret["rules"]
     spec["content"] = content_digest(key, recorded)
     return Instance(
         Address(KIND, name.path),

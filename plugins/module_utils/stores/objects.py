@@ -215,12 +215,14 @@ class SecretObjects:
         spec, labels, lifecycle = request.spec, request.labels, request.lifecycle
         current = info.at(Stage.CURRENT) if info else None
         since = current.created_at if current else self._clock()
+        # What the value was made from: of a generated one, not always what the document says now.
+        made_from = info.metadata.tags.get("hodei.content", "") if info and spec["content"] else ""
         ours = {
             "owner": self._owner,
             "lineage": labels.lineage,
             "generation": str(request.generation),
             "digest": request.digest,
-            "content": spec["content"],
+            "content": made_from or spec["content"],
             "key": labels.key_id,
             "operation": request.operation,
             "written": info.metadata.tags.get("hodei.written", "") if info else request.operation,

@@ -60,6 +60,7 @@ def test_given_generated_and_copied(fleet: SecretFleet) -> None:
         ("value: one", "generate: {type: token}", 2, None),
         ("generate: {type: token}", "generate: {type: token, bytes: 40}", 1, None),
         ("generate: {type: token}", "generate: {type: token, bytes: 40}, regenerate: on_change", 2, None),
+        ("generate: {type: token}", "generate: {type: token}, regenerate: on_change", 1, None),
         ("generate: {type: token}", "value: two", 2, "two"),
         ("value: one", "tags: {team: ci}", 1, "one"),
     ],
@@ -75,6 +76,18 @@ def test_changed_in_the_document(fleet: SecretFleet, before: str, after: str, ve
     assert value is None or fleet.value("a") == value
     assert actions(fleet.preview(f"[{{name: a, {after}}}]")) == {}
     assert bool(actions(planned)) == (after.partition(", rules")[0] != before)
+
+
+def test_a_change_that_was_let_pass_counts_when_on_change_is_written_later(fleet: SecretFleet) -> None:
+    """What is compared is what the present value was made from, not what the document said last."""
+    assert errors(fleet.converge("[{name: a, generate: {type: token}}]")) == []
+    assert errors(fleet.converge("[{name: a, generate: {type: token, bytes: 40}}]")) == []
+    assert fleet.versions("a") == 1
+    wanted = "[{name: a, generate: {type: token, bytes: 40}, regenerate: on_change}]"
+    assert actions(fleet.preview(wanted)) != {}
+    assert errors(fleet.converge(wanted)) == []
+    assert (fleet.versions("a"), len(fleet.value("a"))) == (2, 54)
+    assert actions(fleet.preview(wanted)) == {}
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["state", "lost state"])
