@@ -13,6 +13,9 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key, stored_keys
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.guarding import Asking, LateAudit
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.stores import open_stores
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import (
     Ports,
@@ -70,6 +73,8 @@ class SecretFleet:
         self.state = SqliteState(directory / "state.db")
         if not self.state.exists():
             self.state.initialise(OWNER, LINEAGE, NOW)
+        if not stored_keys(audit_directory(directory)):
+            create_audit_key(audit_directory(directory))
         document = self.document("[]")
         for name, config in document.stores.items():
             found = store_type("local").found
@@ -107,7 +112,14 @@ class SecretFleet:
     def _run(self, call: Any, wanted: Document | Secrets, **options: Any) -> Report:
         document = wanted if isinstance(wanted, Document) else self.document(wanted)
         read_only, destroying = call is preview, options.pop("destroying", False)
-        opened = open_stores(document, self.place / "stores", read_only=read_only, destroying=destroying)
+        opened = open_stores(
+            document,
+            self.place / "stores",
+            read_only=read_only,
+            auditor=LateAudit(self.place, OWNER),
+            asking=Asking(),
+            destroying=destroying,
+        )
         full: dict[str, Any] = {"prune": options.get("state") is None and not options.get("destroy"), **options}
         request = Request(
             document=document, options=Options(**full), key_id=KEY_ID, holder=str(this_process()), lease_timeout=0.0

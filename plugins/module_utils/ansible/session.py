@@ -82,6 +82,7 @@ class Payload:
     deleting: bool = False
     moved: Any = None
     progress: str = ""  # the file that somebody on this machine watches
+    asking: Mapping[str, str] = field(default_factory=dict)  # host, play and task, as they say
 
 
 def read_payload(params: Mapping[str, Any]) -> Payload:
@@ -130,6 +131,7 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         variables=gathered.get("variables", {}),
         sources=sources,
         progress=gathered.get("progress") or "",
+        asking=gathered.get("asking") or {},
     )
 
 
@@ -191,12 +193,16 @@ def open_session(
             if origin is not None and _awaits(name, providers[name], origin):
                 providers[name] = make_provider(name, document.providers[name], origin.name, home, settings)
         if all_stores or document.secrets or (not only_named and _has_secrets(state)):
+            from .guarding import Asking, LateAudit
             from .stores import open_stores
 
+            auditor = LateAudit(directory, owner, warnings.append)
             secrets |= open_stores(
                 document,
                 stores_directory(directory),
                 read_only=not write,
+                auditor=auditor,
+                asking=Asking(**payload.asking),
                 destroying=params.get("state") == "destroyed",
             )
         yield Session(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..model.audit import Auditor
 from ..model.errors import HodeiError, Kind
 from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
@@ -17,6 +18,7 @@ from ..model.store import Stage, Store
 from ..model.worker import Document, Spec
 from ..stores.objects import SecretObjects
 from ..stores.registry import store_type
+from .guarding import Asking, guard
 
 
 def make_stores(document: Document, directory: Path, *, read_only: bool) -> dict[str, Store]:
@@ -28,10 +30,16 @@ def make_stores(document: Document, directory: Path, *, read_only: bool) -> dict
 
 
 def open_stores(
-    document: Document, directory: Path, *, read_only: bool, destroying: bool = False
+    document: Document,
+    directory: Path,
+    *,
+    read_only: bool,
+    auditor: Auditor,
+    asking: Asking,
+    destroying: bool = False,
 ) -> dict[str, SecretObjects]:
     """Return what the engine converges secrets through, by names that no provider has."""
-    stores = make_stores(document, directory, read_only=read_only)
+    stores = guard(make_stores(document, directory, read_only=read_only), auditor, asking)
     return {
         f"{STORE}{name}": SecretObjects(store, document.owner, _material(name, stores), destroying=destroying)
         for name, store in stores.items()

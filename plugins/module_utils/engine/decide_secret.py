@@ -47,10 +47,12 @@ def decide_secret(
     if said:
         cause = Cause.DOCUMENT if seen.spec_digest != instance.digest or len(fields) > 1 else Cause.DRIFT
         return Decision(Action.UPDATE, cause, "; ".join(said), fields)
-    if resource is None or (resource.digest, resource.dependencies, resource.source) != (
-        seen.spec_digest,
-        instance.depends_on,
-        instance.fragment,
+    wanted = (seen.spec_digest, instance.depends_on, instance.fragment, instance.recorded.get("access"))
+    if resource is None or wanted != (
+        resource.digest,
+        resource.dependencies,
+        resource.source,
+        resource.spec.get("access"),
     ):
         return Decision(Action.ADOPT, Cause.STATE, "it is there and as the document wants it; state did not know it so")
     return Decision(Action.NOOP)

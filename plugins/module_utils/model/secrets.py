@@ -190,12 +190,17 @@ def expand_secret(entry: Entry, store: str, key: bytes) -> Instance:
     if "rules" in secret:
         spec["rules"] = secret["rules"]
     spec["content"] = content_digest(key, recorded)
+    digest = keyed(key, "secret", canonical(recorded))
+    if "access" in secret:
+        recorded["access"] = secret[
+            "access"
+        ]  # no part of what the store has: state remembers it for those who ask who may
     return Instance(
         Address(KIND, name.path),
         f"{STORE}{store}",
         spec=spec,
         recorded=recorded,
-        digest=keyed(key, "secret", canonical(recorded)),
+        digest=digest,
         lifecycle=Lifecycle(
             **{"on_remove": "delete", "replace": "create_before_destroy", **secret.get("lifecycle", {})}
         ),

@@ -26,7 +26,7 @@ from ..model.worker import Instance, Spec
 
 OURS = "hodei."
 #: A new value, or only other tags: both happen in place.
-_FIELDS = ("value", "generate", "from", "tags", "expires", "rules", "regenerate", "content")
+_FIELDS = ("value", "generate", "from", "tags", "expires", "access", "rules", "regenerate", "content")
 COLUMN = {field: Carry(Support.NATIVE, OnChange.UPDATE) for field in _FIELDS}
 _BULK = 100
 

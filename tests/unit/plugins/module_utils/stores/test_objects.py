@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.model.change import Cause
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
@@ -57,6 +60,7 @@ def test_given_generated_and_copied(fleet: SecretFleet) -> None:
         ("value: one, expires: 1d", "value: one, expires: 2d", 1, "one"),
         ("value: one", "value: one, lifecycle: {prevent_destroy: true}", 1, "one"),
         ("value: one", "value: one, rules: {min_length: 2}", 1, "one"),
+        ("value: one", "value: one, access: [{subject: 'user:a', actions: [read]}]", 1, "one"),
         ("value: one", "generate: {type: token}", 2, None),
         ("generate: {type: token}", "generate: {type: token, bytes: 40}", 1, None),
         ("generate: {type: token}", "generate: {type: token, bytes: 40}, regenerate: on_change", 2, None),
@@ -237,6 +241,20 @@ def test_emptied(fleet: SecretFleet) -> None:
     assert errors(fleet.converge("[]", max_deletes=9)) == []
     assert all(info.deleted_at for info in fleet.store().list())
     assert fleet.store().list()[0].at(Stage.CURRENT)
+
+
+def test_every_write_is_recorded(fleet: SecretFleet) -> None:
+    """Before it is made and when it is done; what cannot be recorded is not done."""
+    assert errors(fleet.converge("[{name: a, value: one}]")) == []
+    told = [json.loads(line)["record"] for line in read_lines(audit_directory(fleet.place))]
+    assert [(one["what"], one["result"], one["secret"]) for one in told if one.get("secret")] == [
+        ("write", "begun", "a"),
+        ("write", "done", "a"),
+    ]
+    next(audit_directory(fleet.place).glob("keys/*.key")).unlink()
+    (said,) = errors(fleet.converge("[{name: a, value: two}]"))
+    assert "audit" in said
+    assert fleet.value("a") == "one"
 
 
 def test_no_value_is_written_down(fleet: SecretFleet) -> None:
