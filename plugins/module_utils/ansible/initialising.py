@@ -66,12 +66,11 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _found_stores(payload: Payload, directory: Path, *, look_only: bool) -> list[str]:
-    """Make what the configured stores need before their first use; a fleet without secrets has none."""
+    """Make what the configured stores, and the record of who uses them, need before their first use; a fleet without secrets has none."""
     if not payload.stores and not payload.secrets:
         return []
-    from ..access.audit.keys import create_audit_key, stored_keys
     from ..stores.registry import store_schemas, store_type
-    from .auditing import audit_directory
+    from .auditing import found_audit
 
     stores, problems = read_stores(payload.stores, store_schemas())
     if problems:
@@ -83,12 +82,7 @@ def _found_stores(payload: Payload, directory: Path, *, look_only: bool) -> list
             made += [
                 f"{what} of store {name}" for what in found(name, config, stores_directory(directory) / name, look_only)
             ]
-    audit = audit_directory(directory)
-    if not stored_keys(audit):
-        made.append("audit key")
-        if not look_only:
-            create_audit_key(audit)
-    return made
+    return made + found_audit(directory, look_only=look_only)
 
 
 def _make(directory: Any, store: SqliteState, owner: str, lineage: str, made: list[str]) -> None:
