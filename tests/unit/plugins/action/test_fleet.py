@@ -25,6 +25,7 @@ class Action(ActionModule):
         loader = DataLoader()
         loader.set_basedir(str(play))
         task = SimpleNamespace(
+            get_name=lambda: "a task",
             action=f"hodei.workers.{name}",
             args=args,
             async_val=0,
