@@ -32,6 +32,8 @@ _ABOUT = {
     "secret": (("secrets",), SECRET_FIELDS),
     "secret_info": ((), frozenset()),
 }
+#: Modules that may have written secrets, so that lookups have to read them again.
+_WRITING = ("fleet", "secret")
 #: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
 _REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info")
 
@@ -64,10 +66,16 @@ class ActionModule(ActionBase):
         arguments["_payload"] = gather.dumps(payload)
         module = f"hodei.workers.{name}"
         if self._is_direct(variables):
-            return self._run_direct(module, arguments, variables)
-        return self._execute_module(
-            module_name=module, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
-        )
+            result = self._run_direct(module, arguments, variables)
+        else:
+            result = self._execute_module(
+                module_name=module, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
+            )
+        if name in _WRITING and result.get("changed"):
+            from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
+
+            secrets.written()
+        return result
 
     def _gather(self, name: str, variables: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the arguments that stay arguments, and the payload. Raises HodeiError."""

@@ -35,6 +35,11 @@ def is_from_lookup(value: Any) -> bool:
     return isinstance(value, str) and desk().known([value.encode(errors="surrogatepass")])[0]
 
 
+def written() -> None:
+    """Say that a task may have changed secrets, so that the next lookup reads them."""
+    desk().forget()
+
+
 def load(path: str, loader: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
     """Read a document of ``hodei_document`` where modules find it: beside the play, the inventory, or where Ansible was started."""
     from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document

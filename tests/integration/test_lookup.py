@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
-from ansible_collections.hodei.workers.tests.support.playbook import Site
+from ansible_collections.hodei.workers.tests.support.playbook import Site, task
 from ansible_collections.hodei.workers.tests.support.secrets_site import brokers, store_of
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -123,6 +123,18 @@ def test_the_playbook_of_the_page_works_as_it_stands(make_site: Callable[..., Si
     done = site.play(playbook)
     assert (site.place / "app.conf").read_text() == f"password={CANARY}\n"
     assert CANARY not in done.output
+
+
+def test_what_our_modules_write_the_next_lookup_sees(make_site: Callable[..., Site]) -> None:
+    """And each use is in the audit chain, also of what was in memory."""
+    site = make_site(hodei_secrets=[{"name": "db/password", "value": "first"}])
+    site.play("init")
+    lookup = show(secret("db/password"))
+    again = task("secret", name="db/password", value="second")
+    audit = task("audit_info", what=["read"])
+    results = site.tasks(task("secret", name="db/password", value="first"), lookup, lookup, again, lookup, audit)
+    assert [results[number]["msg"] for number in (1, 2, 4)] == ["first", "first", "second"]
+    assert [one["version"] for one in results[5]["records"] if one["secret"] == "db/password"] == [1, 1, 2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -25,6 +25,9 @@ class Desk(Protocol):
     def known(self, values: Sequence[bytes]) -> list[bool]:
         """Tell which values somebody in this playbook was given, as far as is remembered; asks no store."""
 
+    def forget(self) -> None:
+        """Say that secrets were written: what was read before is read again."""
+
 
 class Alone:
     """No broker can run here: the process logs in by itself, for each question."""
@@ -49,6 +52,9 @@ class Alone:
     def known(self, values: Sequence[bytes]) -> list[bool]:
         """Tell which values this process was given."""
         return [value in self._given for value in values]
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
 
 _desks: dict[int, Desk] = {}

@@ -23,6 +23,7 @@ from ..access.audit.segments import read_lines
 from ..access.audit.verify import Report, verify
 from ..access.audit.writer import Audit, OnFailure, Rotation
 from ..durable.draft import draft_of, sync_directory, write_durably
+from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.audit import Anchor, AuditHead
 from ..model.configs import read_stores
@@ -30,7 +31,7 @@ from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.store import Store
 from ..stores.registry import store_schemas, store_type
 from .reading import moment
-from .session import Payload, read_payload, read_settings, state_directory, stores_directory
+from .session import Payload, read_payload, read_settings, state_directory
 
 _DIRECTORY = "audit"
 

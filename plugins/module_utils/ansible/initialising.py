@@ -13,11 +13,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..engine.state.keys import create_key, has_key
+from ..engine.state.keys import create_key, has_key, stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.configs import read_stores
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from .session import Payload, origin_of, read_payload, read_settings, refuse_place, state_directory, stores_directory
+from .session import Payload, origin_of, read_payload, read_settings, refuse_place, state_directory
 
 
 def run_init(module: AnsibleModule) -> dict[str, Any]:

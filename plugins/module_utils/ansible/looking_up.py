@@ -107,14 +107,20 @@ def _document(
 
 def _declared(secret: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """Return what ``hodei_secrets`` says of a secret that matters here. The rest is not templated: a value may be a lookup, too."""
-    declared = variables.get("hodei_secrets")
-    if isinstance(declared, Mapping):
-        entry = declared.get(secret)
-    else:
-        entries = declared if isinstance(declared, list) else []
-        entry = next((one for one in entries if isinstance(one, Mapping) and one.get("name") == secret), None)
-    known = entry if isinstance(entry, Mapping) else {}
+    known: Mapping[str, Any] = {}
+    for name in variables:
+        if name == "hodei_secrets" or name.startswith("hodei_secrets__"):
+            known = _entry(variables[name], secret) or known
     return {name: template(known[name]) for name in ("store", "access") if known.get(name)}
+
+
+def _entry(declared: Any, secret: str) -> Mapping[str, Any] | None:
+    """Find a secret in a list, or in a mapping by name."""
+    if isinstance(declared, Mapping):
+        found = declared.get(secret)
+        return found if isinstance(found, Mapping) else None
+    entries = declared if isinstance(declared, list) else []
+    return next((one for one in entries if isinstance(one, Mapping) and one.get("name") == secret), None)
 
 
 def _only(stores: Any, secret: str) -> Any:

@@ -19,15 +19,17 @@ from ..access.guarded import GuardedStore
 from ..access.identity.uid import of_this_process
 from ..access.rules import RulePolicy
 from ..broker.session import Address
-from ..engine.state.keys import owner_directory
+from ..engine.state.keys import owner_directory, stores_directory
 from ..model import audit
 from ..model.access import AccessContext, read_access
-from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
+from ..model.configs import read_stores
+from ..model.errors import InvalidDocument, Problem
 from ..model.place import Place
 from ..model.principal import Principal
 from ..model.secret_name import SecretName
 from ..model.settings import resolve
 from ..model.store import Retrieved, Store, Which
+from ..stores.registry import store_schemas, store_type
 
 
 class StoreSession:
@@ -103,20 +105,15 @@ class _Repeated:
 
 def open_session(address: Address) -> StoreSession:
     """Return a session; opens nothing yet. Raises InvalidDocument, HodeiError(configuration)."""
-    name, config, owner = address["store"], dict(address["config"] or {}), _owner(address)
+    name, owner = address["store"], _owner(address)
     place = _owners_place(address, owner)
+    stores, problems = read_stores({name: address["config"]}, store_schemas())
+    if problems:
+        raise InvalidDocument(problems)
+    config = stores[name]
+    store = store_type(config["type"]).make(name, config, stores_directory(place) / name, read_only=True)
     identity = {"store": name, "config": config, "owner": owner, "place": str(place)}
-    return StoreSession(_open_store(name, config, place), identity, place)
-
-
-def _open_store(name: str, config: Mapping[str, Any], place: Path) -> Store:
-    from ..stores.local.sources import key_source
-    from ..stores.local.store import FILE, LocalStore
-
-    if config.get("type", "local") != "local":
-        raise HodeiError(Kind.CONFIGURATION, f"there is no type of store {config['type']!r}", where=f"stores.{name}")
-    home = Path(config.get("path") or place / "stores" / name).expanduser()
-    return LocalStore(home / FILE, key_source(config.get("key") or {"file": str(home / "store.key")}), read_only=True)
+    return StoreSession(store, identity, place)
 
 
 def _auditor(place: Path, owner: str) -> audit.Auditor:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..durable.place import problem_of_place
 from ..engine.state.holder import this_process
-from ..engine.state.keys import FleetKey, load_key, owner_directory
+from ..engine.state.keys import FleetKey, load_key, owner_directory, stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.address import SECRET
 from ..model.configs import read_backend, read_providers
@@ -253,11 +253,6 @@ def state_directory(payload: Payload, settings: Mapping[str, Setting]) -> Path:
     directory = owner_directory(owner, settings["state_dir"].value)
     refuse_moved(directory)
     return directory
-
-
-def stores_directory(directory: Path) -> Path:
-    """Return where stores keep what they have on this machine, each in a directory of its name."""
-    return directory / "stores"
 
 
 def origin_of(payload: Payload, settings: Mapping[str, Setting], directory: Path) -> Origin | None:

@@ -79,21 +79,18 @@ class Cache:
             return flight.result()
         return self._fly(key, mine, read)
 
-    def forget(self, secret: bytes) -> None:
-        """Forget all versions of a secret; what is being read at this moment is not kept either."""
+    def forget(self) -> None:
+        """Forget everything, as somebody has written; what is being read at this moment is not kept either."""
         with self._lock:
-            for key in [one for one in self._entries if one[0] == secret]:
-                self._drop(key)
-            for key in [one for one in self._flights if one[0] == secret]:
-                del self._flights[key]
+            self._entries.clear()
+            self._flights.clear()
+            self._bytes = 0
 
     def close(self) -> None:
         """Forget everything, for good."""
         with self._lock:
             self._closed = True
-            self._entries.clear()
-            self._flights.clear()
-            self._bytes = 0
+        self.forget()
 
     def _fly(self, key: Key, mine: _Flight, read: Callable[[], Retrieved]) -> Retrieved:
         since = self._clock()

@@ -74,23 +74,30 @@ class Client:
 
     def known(self, values: Sequence[bytes]) -> list[bool]:
         """Tell which values were secrets that somebody in this playbook was given; starts no broker."""
-        with self._lock:
-            try:
-                connection = self._connection or self._dial()
-                marks, found = list(map(self._playbook.mark, values)), []
-                for start in range(0, len(marks), _MOST_MARKS):
-                    request = {"op": "known", "marks": marks[start : start + _MOST_MARKS]}
-                    found += self._exchange(connection, request).head["known"]
-                return found
-            except (ProtocolError, OSError):
-                self.close()
-                return [False] * len(values)
+        marks, found = list(map(self._playbook.mark, values)), list[bool]()
+        for start in range(0, len(marks), _MOST_MARKS):
+            some = marks[start : start + _MOST_MARKS]
+            answer = self._ask_running({"op": "known", "marks": some})
+            found += answer.head["known"] if answer else [False] * len(some)
+        return found
+
+    def forget(self) -> None:
+        """Have the broker forget what it has read, where one runs: somebody has written."""
+        self._ask_running({"op": "forget"})
 
     def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _ask_running(self, request: Mapping[str, Any]) -> Frame | None:
+        with self._lock:
+            try:
+                return self._exchange(self._connection or self._dial(), request)
+            except (ProtocolError, OSError):
+                self.close()
+                return None
 
     def _exchange(self, connection: socket.socket, request: Mapping[str, Any]) -> Frame:
         proof, self._proof = self._proof, b""

@@ -15,7 +15,7 @@ from ..model.secret_value import SecretValue
 from ..model.store import Stage, StoreError, Which
 from .cache import Cache
 from .session import Opener
-from .sessions import Login, Sessions
+from .sessions import Sessions
 from .wire import Frame
 
 MOST_MARKS = 100_000
@@ -38,8 +38,7 @@ class Service:
             if request["op"] == "known":
                 return Frame({"known": [one in self._marks for one in request["marks"]]})
             if request["op"] == "forget":
-                login, name = self._sessions.get(request["address"]), _name(request)
-                self._cache.forget(_kept_under(login, name))
+                self._cache.forget()
                 return Frame({})
             if request["op"] == "status":
                 return Frame({"logins": self._sessions.logins})
@@ -60,9 +59,9 @@ class Service:
         return self._sessions.close(seconds)
 
     def _read(self, request: Mapping[str, Any]) -> Frame:
-        name, which = _name(request), which_of(request["version"])
+        name, which = SecretName(request["name"], request["tenant"]), which_of(request["version"])
         login = self._sessions.get(request["address"])
-        key = (_kept_under(login, name), which)
+        key = (hashlib.sha256(login.digest + name.path.encode()).digest(), which)
         found = login.session.use(
             name,
             which,
@@ -96,14 +95,6 @@ def encode(problem: HodeiError) -> dict[str, str]:
     fault = problem.fault.value if isinstance(problem, StoreError) else ""
     texts = {"message": problem.message, "hint": problem.hint, "where": problem.where}
     return {"kind": problem.kind.value, "fault": fault, **texts}
-
-
-def _name(request: Mapping[str, Any]) -> SecretName:
-    return SecretName(request["name"], request["tenant"])
-
-
-def _kept_under(login: Login, name: SecretName) -> bytes:
-    return hashlib.sha256(login.digest + name.path.encode()).digest()
 
 
 def _field(value: SecretValue, field: str, name: SecretName) -> SecretValue:

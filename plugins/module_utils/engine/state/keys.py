@@ -50,6 +50,11 @@ def owner_directory(
     return Path(os.path.abspath(os.path.expanduser(chosen))) / owner
 
 
+def stores_directory(directory: Path) -> Path:
+    """Return where the stores of an owner keep what they have on this machine, each in a directory of its name."""
+    return directory / "stores"
+
+
 def has_key(directory: Path) -> bool:
     """Tell whether a key lies in the directory, good or not."""
     return os.path.lexists(directory / KEY_FILE)

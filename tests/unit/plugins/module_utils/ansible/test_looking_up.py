@@ -36,6 +36,9 @@ class FakeDesk:
         """Know nothing."""
         return [False for _unused in values]
 
+    def forget(self) -> None:
+        """Forget nothing."""
+
 
 def ask(
     desk: FakeDesk, *terms: Any, variables: Mapping[str, Any] | None = None, **options: Any
@@ -69,7 +72,7 @@ def test_without_stores_there_is_one() -> None:
 def test_the_store_is_the_one_named_or_declared_or_the_only_one() -> None:
     """In this order; of several one has to be named."""
     declared = {"hodei_secrets": [{"name": "a", "store": "{{ s }}"}, {"name": "b", "store": "other"}]}
-    mapped = {"hodei_secrets": {"a": {"store": "safe"}, "b": None}}
+    mapped = {"hodei_secrets": {"b": None}, "hodei_secrets__more": {"a": {"store": "safe"}}}
     desk = FakeDesk()
     ask(desk, "a", "b", variables={**STORES, **declared})
     ask(desk, "a", variables={**STORES, **mapped})

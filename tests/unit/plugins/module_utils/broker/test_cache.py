@@ -73,10 +73,10 @@ def test_forgotten_is_read_again_also_when_it_was_being_read() -> None:
     cache.get(CURRENT, source)
 
     def slow() -> Retrieved:
-        cache.forget(b"a")
+        cache.forget()
         return source()
 
-    cache.forget(b"a")
+    cache.forget()
     cache.get(CURRENT, slow)
     cache.get(CURRENT, source)
     assert source.reads == 3

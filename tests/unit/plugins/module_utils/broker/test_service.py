@@ -106,7 +106,7 @@ def test_what_was_given_is_known_and_nothing_else(service: Service) -> None:
 def test_forgotten_is_read_again(service: Service, journal: Path) -> None:
     """Whoever writes a secret has it forgotten."""
     service.answer(read("a"))
-    assert service.answer({**read("a"), "op": "forget"}).head == {}
+    assert service.answer({"op": "forget"}).head == {}
     service.answer(read("a"))
     assert journal.read_text().count("read") == 2
     assert service.answer({"op": "status"}).head == {"logins": 1}
