@@ -31,7 +31,7 @@ class Play(NamedTuple):
 def prepare(place: Path) -> None:
     """Make a store with ten secrets, an audit chain, an inventory and two playbooks."""
     from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key
-    from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+    from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import audit_directory
     from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
     from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
     from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source

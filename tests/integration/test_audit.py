@@ -15,7 +15,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.audit.anchors
     StoreAnchor,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import segments
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import open_audit
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import open_audit
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Action, Entry, Result
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_stores

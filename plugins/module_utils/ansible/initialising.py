@@ -70,7 +70,7 @@ def _found_stores(payload: Payload, directory: Path, *, look_only: bool) -> list
     if not payload.stores and not payload.secrets:
         return []
     from ..stores.registry import store_schemas, store_type
-    from .auditing import found_audit
+    from .audit_chain import found_audit
 
     stores, problems = read_stores(payload.stores, store_schemas())
     if problems:

@@ -120,7 +120,7 @@ def _auditor(place: Path, owner: str) -> audit.Auditor:
     """Return who records: the chain that `init` has begun."""
     if not (place / "audit").is_dir():
         return _Unrecorded()
-    from .auditing import open_audit  # knows AnsibleModule, which takes a while to load
+    from .audit_chain import open_audit
 
     return _Repeated(open_audit(place, owner))
 
