@@ -16,7 +16,7 @@ from ..access.rules import RulePolicy
 from ..model.access import AccessContext
 from ..model.audit import Auditor, Entry
 from ..model.store import Store
-from .auditing import open_audit
+from .audit_chain import open_audit
 
 
 @dataclass(frozen=True)
