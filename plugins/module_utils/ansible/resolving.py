@@ -30,6 +30,7 @@ from ..model.secret_name import SecretName
 from ..model.settings import resolve
 from ..model.store import Retrieved, Store, Which
 from ..stores.registry import store_schemas, store_type
+from .ruling import RememberedRules
 
 
 class StoreSession:
@@ -43,6 +44,7 @@ class StoreSession:
         self._place = place
         self._principal = of_this_process()
         self._auditor = _auditor(place, identity["owner"])
+        self._rules = RememberedRules(place)
 
     def login(self) -> None:
         """Open the store, so that a wrong key is told once for all."""
@@ -53,10 +55,15 @@ class StoreSession:
         return self._store.get(name, which)
 
     def use(self, name: SecretName, which: Which, by: Mapping[str, Any], take: Callable[[], Retrieved]) -> Retrieved:
-        """Decide, take and record, each time: what is in memory is no less secret. ``by`` has the secret's ``access``, too."""
-        rules, wrong = read_access(by.get("access") or [], Place(f"secrets.{name}.access"))
-        if wrong:
-            raise InvalidDocument(wrong)
+        """Decide, take and record, each time: what is in memory is no less secret.
+
+        The rules are those of the last converge; only of a secret that none has made, those that ``by`` says stand in the document.
+        """
+        rules = self._rules.of(self.identity["store"], name)
+        if rules is None:
+            rules, wrong = read_access(by.get("access") or [], Place(f"secrets.{name}.access"))
+            if wrong:
+                raise InvalidDocument(wrong)
         guarded = GuardedStore(
             cast("Store", _Taken(take)),
             self._principal,

@@ -28,6 +28,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.store import (
     StoreError,
     Version,
 )
+from ansible_collections.hodei.workers.tests.support.fleets import OWNER
+from ansible_collections.hodei.workers.tests.support.secret_fleets import SecretFleet
 
 NAME, CANARY = SecretName("db/password"), "".join(("Can", "ary"))
 BY = {"play": "P", "task": "T", "host": "h", "access": None}
@@ -133,6 +135,23 @@ def test_another_users_secret_takes_a_rule(place: Path) -> None:
     others = BY | {"access": [{"subject": "uid:12345", "actions": ["read"]}]}
     with pytest.raises(HodeiError):
         session.use(NAME, Stage.CURRENT, others, refused)
+
+
+@root
+def test_what_a_play_says_does_not_widen_what_was_converged(place: Path) -> None:
+    """The rules of the last converge count; another converge changes them at once."""
+    fleet = SecretFleet(place)
+    me = {"subject": f"uid:{os.geteuid()}", "actions": ["read"]}
+    assert not fleet.converge([{"name": NAME.path, "value": CANARY}]).failed
+    os.chown(place, NOBODY, NOBODY)
+    session = open_session(address(place, owner=OWNER))
+    with pytest.raises(HodeiError):
+        session.use(NAME, Stage.CURRENT, BY | {"access": [me]}, refused)
+    assert not fleet.converge([{"name": NAME.path, "value": CANARY, "access": [me]}]).failed
+    assert session.use(NAME, Stage.CURRENT, BY, take).version.number == 3
+    assert not fleet.converge([{"name": NAME.path, "value": CANARY}]).failed
+    with pytest.raises(HodeiError):
+        session.use(NAME, Stage.CURRENT, BY | {"access": [me]}, refused)
 
 
 def test_rules_that_cannot_be_read_allow_nothing(session: StoreSession) -> None:
