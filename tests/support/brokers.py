@@ -21,7 +21,6 @@ from ansible_collections.hodei.workers.plugins.module_utils.broker.starting impo
 from ansible_collections.hodei.workers.tests.support import broker_program
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
-ROOT = Path(broker_program.__file__).resolve().parents[5]
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from {0} import main; sys.exit(main())"
 
 
