@@ -142,7 +142,7 @@ def test_plug_ins_that_cannot_be_used(make_site: Callable[..., Site]) -> None:
             "providers.x.type: the plug-in 'new' of hodei-new 0.1 was written for version 99.0.0 of the provider port",
             "providers.x.type: the plug-in 'broken' of hodei-broken 0.1 cannot be imported: ModuleNotFoundError",
             "the plug-in 'liar' of hodei-liar 0.1 calls itself 'other' in its fingerprint",
-            "the plug-in 'less' of hodei-less 0.1 has no list, exec",
+            "the plug-in 'less' of hodei-less 0.1 has no exec, list",
         ),
         said,
         strict=True,
