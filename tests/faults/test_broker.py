@@ -18,6 +18,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.broker.client import
 from ansible_collections.hodei.workers.plugins.module_utils.broker.processes import started_at
 from ansible_collections.hodei.workers.tests.support.broker_program import canary
 from ansible_collections.hodei.workers.tests.support.brokers import Bed, Fork, forked, read
+from ansible_collections.hodei.workers.tests.support.places import short_directory
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 CANARY = canary("db/password")
@@ -26,9 +27,9 @@ GONE_SECONDS = 1.0
 
 
 @pytest.fixture
-def bed(tmp_path: Path) -> Iterator[Bed]:
+def bed() -> Iterator[Bed]:
     """A playbook's directory; whatever broker serves there is ended."""
-    with closing(Bed(tmp_path)) as made:
+    with short_directory() as place, closing(Bed(place)) as made:
         yield made
 
 

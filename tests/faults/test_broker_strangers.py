@@ -33,6 +33,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.broker.wire import (
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.tests.support.broker_program import canary
 from ansible_collections.hodei.workers.tests.support.brokers import Bed, Fork, collections, forked, read
+from ansible_collections.hodei.workers.tests.support.places import short_directory
 from ansible_collections.hodei.workers.tests.support.plain_user import run_plainly
 
 CANARY, REFUSED = canary("db/password"), "refused"
@@ -41,9 +42,9 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebo
 
 
 @pytest.fixture
-def bed(tmp_path: Path) -> Iterator[Bed]:
+def bed() -> Iterator[Bed]:
     """A playbook's directory; whatever broker serves there is ended."""
-    with closing(Bed(tmp_path)) as made:
+    with short_directory() as place, closing(Bed(place)) as made:
         yield made
 
 

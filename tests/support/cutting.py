@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import select
 import socket
-import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from .places import short_directory
 
 _CHANGING = (b"POST ", b"DELETE ")
 _ASKING = (*_CHANGING, b"GET ", b"HEAD ", b"PUT ")
@@ -147,12 +148,9 @@ def _read_body(data: bytes, client: socket.socket) -> None:
 
 @contextmanager
 def standing(between: Between, *, local: bool = False) -> Iterator[str]:
-    """Yield the address at which something stands: a socket in a directory of its own (``local``), or a port of the loopback.
-
-    A socket's path may have 107 bytes, which a test's own directory can use up.
-    """
+    """Yield the address at which something stands: a socket in a directory of its own (``local``), or a port of the loopback."""
     with (
-        tempfile.TemporaryDirectory(prefix="hodei-") as place,
+        short_directory() as place,
         socket.socket(socket.AF_UNIX if local else socket.AF_INET) as server,
     ):
         server.bind(f"{place}/s" if local else ("127.0.0.1", 0))

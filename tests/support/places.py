@@ -20,3 +20,10 @@ def quick_directory() -> Iterator[Path]:
     base = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="hodei-tests-", dir=base) as path:
         yield Path(path)
+
+
+@contextmanager
+def short_directory() -> Iterator[Path]:
+    """Yield a new directory in which a socket may lie: its path has 107 bytes at most, and a test's own directory can use them up."""
+    with tempfile.TemporaryDirectory(prefix="hodei-") as path:
+        yield Path(path)
