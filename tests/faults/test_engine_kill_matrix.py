@@ -13,11 +13,11 @@ import fcntl
 import json
 import os
 import random
-import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,13 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.address import
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Limits
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Document
 from ansible_collections.hodei.workers.tests.support.fleets import LINEAGE, Fleet, document
-from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
+from ansible_collections.hodei.workers.tests.support.forks import in_child, kill_points
 from ansible_collections.hodei.workers.tests.support.model_cloud import Cloud, ModelProvider
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
 
 PROVIDERS = ("cloud", "attic")
-OUTPUT = Path(__file__).resolve().parent.parent / "output" / "kill_matrix.json"
 MOST_HITS = 2000
+OUTPUT = Path(__file__).resolve().parent.parent / "output" / "kill_matrix.json"
 #: These are killed everywhere in each run of the suite; the others at each STEP-th failpoint, and everywhere in `make soak`.
 WHOLE = ("create", "converge", "destroy", "drain")
 STEP = 1 if os.environ.get("HODEI_SOAK") else 3
@@ -223,24 +223,6 @@ def run(scenario: Scenario, directory: Path) -> None:
     fleet.store.close()
 
 
-def kill_points(scenario: Scenario, template: Path, work: Path, step: int = 1) -> Iterator[int]:
-    """Kill a run at its first failpoint, at each ``step``-th after it, until it comes to its end; yield after each death."""
-    for number in range(1, MOST_HITS, step):
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(template, work)
-
-        def doomed(number: int = number) -> None:
-            die_at(number)
-            run(scenario, work)
-
-        code = in_child(doomed)
-        if code == 0:
-            return
-        assert code == KILLED, f"the run failed before it reached failpoint {number}"
-        yield number
-    raise AssertionError("the run never came to its end")
-
-
 def settled(scenario: Scenario, directory: Path) -> None:
     """Check that the world is what the document says, that state knows it, and that nobody touched the keeper."""
     fleet = fleet_in(directory)
@@ -318,7 +300,9 @@ def test_invariant_1_invariant_2_invariant_12_killed_at_every_failpoint(name: st
     if scenario.options.get("destroy"):
         scenario = Scenario(scenario.before, scenario.before, scenario.meanwhile, options=scenario.options)
     count = 0
-    for count in kill_points(scenario, template, work, 1 if name in WHOLE else STEP):
+    for count in kill_points(
+        template, work, partial(run, scenario, work), step=1 if name in WHOLE else STEP, most=MOST_HITS
+    ):
         begun_before_done(work)
         nobody_stopped_at_work(work)
         never_without(scenario, work)
@@ -341,7 +325,7 @@ def test_invariant_1_invariant_2_invariant_12_random_fleets_killed_at_every_fail
     template.mkdir()
     assert in_child(lambda: prepare(scenario, template)) == 0
     count = 0
-    for count in kill_points(scenario, template, work, STEP):
+    for count in kill_points(template, work, partial(run, scenario, work), step=STEP, most=MOST_HITS):
         begun_before_done(work)
         assert in_child(lambda: run(scenario, work)) == 0, f"converge after death {count} failed"
         settled(scenario, work)

@@ -9,8 +9,6 @@ Afterwards each secret has the value that the document says, nothing was written
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +18,13 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name im
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Stage, StoreError
 from ansible_collections.hodei.workers.tests.support.fleets import actions, errors
-from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
+from ansible_collections.hodei.workers.tests.support.forks import in_child, kill_points
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
 from ansible_collections.hodei.workers.tests.support.secret_fleets import SecretFleet
 
 STORES = ("local", "other")
 MOST_HITS = 300
+STEP = 1 if os.environ.get("HODEI_SOAK") else 3
 
 BEFORE = """
 - {name: stays, value: same}
@@ -108,24 +107,6 @@ def settled(directory: Path) -> None:
     fleet.state.close()
 
 
-def kill_points(template: Path, work: Path, step: int) -> Iterator[int]:
-    """Kill a run at its first failpoint, at each ``step``-th after it, until it comes to its end; yield after each death."""
-    for number in range(1, MOST_HITS, step):
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(template, work)
-
-        def doomed(number: int = number) -> None:
-            die_at(number)
-            run(work, AFTER)
-
-        code = in_child(doomed)
-        if code == 0:
-            return
-        assert code == KILLED, f"the run failed before it reached failpoint {number}"
-        yield number
-    raise AssertionError("the run never came to its end")
-
-
 @pytest.mark.parametrize("knows", [True, False], ids=["state", "lost-state"])
 def test_killed_at_every_failpoint(knows: bool) -> None:
     with quick_directory() as directory:
@@ -133,7 +114,7 @@ def test_killed_at_every_failpoint(knows: bool) -> None:
         template.mkdir()
         assert in_child(lambda: prepare(template, knows=knows)) == 0
         count = 0
-        for count in kill_points(template, work, 1 if os.environ.get("HODEI_SOAK") else 3):
+        for count in kill_points(template, work, lambda: run(work, AFTER), step=STEP, most=MOST_HITS):
             old_or_new(work)
             assert in_child(lambda: run(work, AFTER)) == 0, f"converge after death {count} failed"
             settled(work)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
@@ -17,7 +18,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value i
 from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Metadata, StoreError
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
-from ansible_collections.hodei.workers.tests.support.forks import KILLED, die_at, in_child
+from ansible_collections.hodei.workers.tests.support.forks import in_child, kill_points
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
 
 A, B, C = SecretName("db/password"), SecretName("db/password", "acme"), SecretName("tls/key")
@@ -124,24 +125,6 @@ def content(place: Path, number: int) -> object:
     return infos, values, store.fingerprint().generation
 
 
-def kill_points(place: Path, work: Path, number: int) -> Iterator[int]:
-    """Kill a step at its first failpoint, at its second, ... until it comes to its end; yield after each death."""
-    for hit in range(1, MOST_HITS):
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(place, work)
-
-        def doomed(hit: int = hit) -> None:
-            die_at(hit)
-            step(work, number)
-
-        code = in_child(doomed)
-        if code == 0:
-            return
-        assert code == KILLED, f"step {number} failed before it reached failpoint {hit}"
-        yield hit
-    raise AssertionError("the step never came to its end")
-
-
 def test_killed_at_every_failpoint() -> None:
     with quick_directory() as directory:
         place, work = directory / "place", directory / "work"
@@ -154,7 +137,7 @@ def test_killed_at_every_failpoint() -> None:
             shutil.copytree(place, before)
             assert in_child(lambda number=number: step(place, number)) == 0  # type: ignore[misc]
             wanted = content(place, number)
-            for hit in kill_points(before, work, number):
+            for hit in kill_points(before, work, partial(step, work, number), most=MOST_HITS):
                 old_or_new(work, number)
                 assert in_child(lambda number=number: step(work, number)) == 0, (number, hit)  # type: ignore[misc]
                 assert content(work, number) == wanted, f"after death {hit} of step {number}"

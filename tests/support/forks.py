@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
 
@@ -49,6 +51,27 @@ def die_at(number: int) -> None:
             time.sleep(60)
 
     failpoints.install(hook)
+
+
+def kill_points(template: Path, work: Path, run: Callable[[], object], *, step: int = 1, most: int) -> Iterator[int]:
+    """Kill ``run`` at its first failpoint, at each ``step``-th after it, until it comes to its end; yield the number after each death.
+
+    It finds a fresh copy of ``template`` in ``work`` each time.
+    """
+    for number in range(1, most, step):
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(template, work)
+
+        def doomed(number: int = number) -> None:
+            die_at(number)
+            run()
+
+        code = in_child(doomed)
+        if code == 0:
+            return
+        assert code == KILLED, f"the run failed before it reached failpoint {number}"
+        yield number
+    raise AssertionError("the run never came to its end")
 
 
 def _wait(pid: int, timeout: float) -> int:

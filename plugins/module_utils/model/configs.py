@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .check import Fault, compile_check
@@ -58,32 +58,39 @@ def read_providers(value: Any, schemas: Mapping[str, Schema]) -> tuple[dict[str,
     """
     if not value and (value is None or isinstance(value, dict)):
         value = {"local": {"type": DEFAULT_TYPE}}
+    return _read_each(
+        "providers", value, "write {type: process}", lambda place, written: _read_provider(place, written, schemas)
+    )
+
+
+def _read_each(
+    what: str, value: Any, example: str, read: Callable[[str, dict[str, Any]], tuple[Config, list[Problem]]]
+) -> tuple[dict[str, Config], list[Problem]]:
+    """Read a mapping of configurations by name; ``read`` gets the place of one and what is written there."""
     if not isinstance(value, dict):
-        return {}, [_no_mapping("providers", value, "write NAME: {type: process}")]
+        return {}, [_no_mapping(what, value, example.replace("{", "NAME: {", 1))]
     found: dict[str, Config] = {}
     wrong: list[Problem] = []
     for name, written in value.items():
-        config, faults = _read_provider(name, {} if written is None else written, schemas)
-        wrong.extend(faults)
+        place = Place(what).under((name,))
+        if (fault := compile_check(_NAMED)({name: None})) is not None:
+            wrong += _worded({name: None}, _NAMED, Place(what), fault)
+            continue
+        if written is not None and not isinstance(written, dict):
+            wrong.append(_no_mapping(place, written, example))
+            continue
+        config, faults = read(place, written or {})
+        wrong += faults
         if not faults:
             found[name] = config
     return found, wrong
 
 
-def _read_provider(name: Any, written: Any, schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
-    place = Place("providers").under((name,))
-    if (fault := _name_fault(name)) is not None:
-        return {}, _worded({name: None}, _NAMED, Place("providers"), fault)
-    if not isinstance(written, dict):
-        return {}, [_no_mapping(place, written, "write {type: process}")]
+def _read_provider(place: str, written: dict[str, Any], schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
     kind = detect_type(place, written, schemas, PROVIDER_COMMON)
     if isinstance(kind, Problem):
         return {}, [kind]
     return read_config({**written, "type": kind}, provider_schema(schemas[kind]), Place(place))
-
-
-def _name_fault(name: Any) -> Fault | None:
-    return compile_check(_NAMED)({name: None})
 
 
 def _worded(value: Any, schema: Schema, place: Place, fault: Fault) -> list[Problem]:
@@ -104,24 +111,12 @@ def read_stores(value: Any, schemas: Mapping[str, Schema]) -> tuple[dict[str, Co
     """
     if not value and (value is None or isinstance(value, dict)):
         value = {DEFAULT_STORE: {}} if DEFAULT_STORE in schemas else {}
-    if not isinstance(value, dict):
-        return {}, [_no_mapping("stores", value, "write NAME: {type: local}")]
-    found: dict[str, Config] = {}
-    wrong: list[Problem] = []
-    for name, written in value.items():
-        config, faults = _read_store(name, {} if written is None else written, schemas)
-        wrong.extend(faults)
-        if not faults:
-            found[name] = config
-    return found, wrong
+    return _read_each(
+        "stores", value, "write {type: local}", lambda place, written: _read_store(place, written, schemas)
+    )
 
 
-def _read_store(name: Any, written: Any, schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
-    place = Place("stores").under((name,))
-    if (fault := _name_fault(name)) is not None:
-        return {}, _worded({name: None}, _NAMED, Place("stores"), fault)
-    if not isinstance(written, dict):
-        return {}, [_no_mapping(place, written, "write {type: local}")]
+def _read_store(place: str, written: dict[str, Any], schemas: Mapping[str, Schema]) -> tuple[Config, list[Problem]]:
     kind = written.get("type", DEFAULT_STORE)
     if kind not in schemas:
         message = f"{kind!r} is not a type of store" if isinstance(kind, str) else "a type is text"
