@@ -89,8 +89,8 @@ options:
       - "C(store) (a name (lower case letters, digits, - and _; at most 63)): The store that it lies in. Left out: this secret's
         own."
       - "C(field) (text): One field of it."
-      - "C(version) (a whole number): A certain version. Left out: the current one, so that a new one is copied by the next
-        converge."
+      - "C(version) (a whole number): A certain version. Left out: the current one; when there is a newer one, a converge copies
+        that."
     type: raw
   regenerate:
     description:
@@ -178,11 +178,12 @@ options:
     type: raw
   tags:
     description:
-      - "Tags: not secret, for people and for other tools. At most 40."
+      - "Tags: not secret, for people and for other tools. At most 38."
     type: raw
   expires:
     description:
-      - "How long a value should be used. What is older is reported as overdue; the store goes on giving it."
+      - "How long a value should be used. What is older is reported as overdue; the store goes on giving it. Left out: a
+        generated certificate until it ends, anything else for ever."
     type: raw
   lifecycle:
     description:

@@ -112,6 +112,7 @@ class SecretFleet:
     def _run(self, call: Any, wanted: Document | Secrets, **options: Any) -> Report:
         document = wanted if isinstance(wanted, Document) else self.document(wanted)
         read_only, destroying = call is preview, options.pop("destroying", False)
+        now = options.pop("now", NOW)
         opened = open_stores(
             document,
             self.place / "stores",
@@ -125,7 +126,7 @@ class SecretFleet:
             document=document, options=Options(**full), key_id=KEY_ID, holder=str(this_process()), lease_timeout=0.0
         )
         try:
-            clock = itertools.count(NOW).__next__
+            clock = itertools.count(now).__next__
             tools = Tools(new_id=lambda: uuid.uuid4().hex, clock=lambda: float(clock()))
             report: Report = call(request, Ports(self.state, {}, opened), tools)
         finally:

@@ -12,11 +12,10 @@ from pathlib import Path
 from ..model.audit import Auditor
 from ..model.errors import HodeiError, Kind
 from ..model.secret_name import SecretName
-from ..model.secret_value import SecretValue
 from ..model.secrets import STORE
-from ..model.store import Stage, Store
+from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
-from ..stores.objects import SecretObjects
+from ..stores.objects import Made, SecretObjects
 from ..stores.registry import store_type
 from .guarding import Asking, guard
 
@@ -41,41 +40,68 @@ def open_stores(
     """Return what the engine converges secrets through, by names that no provider has."""
     stores = guard(make_stores(document, directory, read_only=read_only), auditor, asking)
     return {
-        f"{STORE}{name}": SecretObjects(store, document.owner, _material(name, stores), destroying=destroying)
+        f"{STORE}{name}": SecretObjects(
+            store,
+            document.owner,
+            _material(name, stores),
+            latest=_latest(document, name, stores),
+            destroying=destroying,
+        )
         for name, store in stores.items()
     }
 
 
-def _material(own: str, stores: Mapping[str, Store]) -> Callable[[Spec], SecretValue]:
+def _latest(document: Document, own: str, stores: Mapping[str, Store]) -> Callable[[str], int | None]:
+    """Return what tells the current version of the secret that another one of a store is a copy of, whichever that is."""
+    sources = {
+        one.address.name: one.spec["from"]
+        for one in document.secrets
+        if one.provider == f"{STORE}{own}" and "version" not in one.spec.get("from", {"version": None})
+    }
+
+    def latest(path: str) -> int | None:
+        source = sources.get(path)
+        if source is None:
+            return None
+        info = stores[source.get("store", own)].describe(SecretName.parse(source["secret"]))
+        current = info.at(Stage.CURRENT)
+        if info.deleted_at is not None or current is None:
+            raise StoreError(Fault.DELETED, "it is deleted", where=source["secret"])
+        return current.number
+
+    return latest
+
+
+def _material(own: str, stores: Mapping[str, Store]) -> Callable[[Spec], Made]:
     """Return the function that makes the value that a secret of a store asks for. It raises HodeiError."""
 
-    def make(spec: Spec) -> SecretValue:
-        value = _value(spec, own, stores)
+    def make(spec: Spec) -> Made:
+        made = _made(spec, own, stores)
         if "rules" in spec:
             from ..generators.rules import check
 
-            wrong = check(value, spec["rules"], time.time())
+            wrong = check(made.value, spec["rules"], time.time())
             if wrong:
                 raise HodeiError(
                     Kind.VALIDATION,
                     f"the value is not as its rules want it: {'; '.join(wrong)}",
                     hint="Correct the value, or the rules.",
                 )
-        return value
+        return made
 
     return make
 
 
-def _value(spec: Spec, own: str, stores: Mapping[str, Store]) -> SecretValue:
+def _made(spec: Spec, own: str, stores: Mapping[str, Store]) -> Made:
     if "value" in spec:
-        value: SecretValue = spec["value"]
-        return value
+        return Made(spec["value"])
     if "from" in spec:
         source = spec["from"]
         found = stores[source.get("store", own)].get(
             SecretName.parse(source["secret"]), source.get("version", Stage.CURRENT)
         )
-        return found.value.field(source["field"]) if "field" in source else found.value
+        value = found.value.field(source["field"]) if "field" in source else found.value
+        return Made(value, found.version.number)
     from ..generators.registry import generate
 
-    return generate(spec["generate"], time.time())
+    return Made(generate(spec["generate"], time.time()))

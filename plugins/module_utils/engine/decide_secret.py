@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..model.carry import Column
 from ..model.change import Action, Cause, FieldChange
+from ..model.ports import Observation
 from ..model.worker import Instance
 from .current import Holding
 from .decide import Decision, gone, lifecycle_changes, other_key
@@ -40,8 +41,9 @@ def decide_secret(
         changed = differences(resource.spec, instance.recorded, column) if resource and known else ()
         fields = (*changed, *fields)
         said = [f"{', '.join(field.path for field in fields) or 'what the document says of it'} changed"]
-    if "value" in seen.drift and any(source in instance.recorded for source in _GIVEN):
-        said.append("somebody else gave it another value")
+    other = _other_value(instance, seen)
+    if other:
+        said.append(other)
         if not any(field.path == "value" for field in fields):
             fields = (*fields, anew)
     if said:
@@ -56,3 +58,12 @@ def decide_secret(
     ):
         return Decision(Action.ADOPT, Cause.STATE, "it is there and as the document wants it; state did not know it so")
     return Decision(Action.NOOP)
+
+
+def _other_value(instance: Instance, seen: Observation) -> str:
+    """Say why the value is not the one that the document gives it, whatever digests say; empty when it is."""
+    if "value" in seen.drift and any(source in instance.recorded for source in _GIVEN):
+        return "somebody else gave it another value"
+    if "from" in seen.drift and "from" in instance.recorded:
+        return "what it is copied from has another value"
+    return ""

@@ -20,6 +20,7 @@ from .inputs import Draft, Inputs, protected
 from .moves import Moves, Origin, follow
 from .options import GOING
 from .order import ordered
+from .secret_values import follow_copies, tell_ends
 from .unseen import block_deletions, block_dependents, unseen
 from .unwanted import is_unwanted, leftovers, plan_unwanted
 
@@ -40,6 +41,8 @@ def make_plan(inputs: Inputs) -> Plan:
             draft.blocked[address] = moves.blocked[address]
         else:
             _plan_wanted(inputs, draft, instance, held.get(address, _NOTHING), moves.origins.get(address))
+    follow_copies(draft, wanted)
+    tell_ends(inputs, draft, wanted, held)
     for address, one in held.items():
         if address not in wanted and is_unwanted(inputs, moves, address):
             plan_unwanted(inputs, draft, address, one)

@@ -59,6 +59,12 @@ def length_of(spec: Mapping[str, Any]) -> int | None:
     return None
 
 
+def lifetime_of(spec: Mapping[str, Any]) -> float | None:
+    """Return how many seconds a value of a spec in normal form is good for; None where it says nothing of that itself."""
+    full = complete(spec)
+    return full["days"] * 86_400.0 if full["type"] == "tls" and full["output"] == "certificate" else None
+
+
 @lru_cache(maxsize=1)
 def _filler() -> Convert:
     return compile_filler(GENERATE)

@@ -111,7 +111,8 @@ class Observation:
     what was made (never aliases, defaults or order). ``ports`` are the bound ports by name. ``spec_digest``,
     ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels; so do ``on_remove`` (empty where the
     provider does not write it down), ``drain``, how it is let finish its work, and ``draining``, that it does so now. ``details``
-    is what operators of this provider ask for beside that (a process's ``pid``); nothing is decided by it.
+    is what operators of this provider ask for beside that (a process's ``pid``); nothing is decided by it. ``expires_at`` is when it
+    should have been renewed.
     """
 
     address: Address
@@ -131,6 +132,7 @@ class Observation:
     restarts: int = 0
     created_at: float | None = None
     started_at: float | None = None
+    expires_at: float | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -215,7 +215,7 @@ _SOURCE = "Exactly one of `value`, `value_base64`, `fields`, `generate` and `fro
 TAGS = mapping(
     "tag_name",
     {"type": "string", "format": "tag"},
-    "Tags: not secret, for people and for other tools. At most 40.",
+    "Tags: not secret, for people and for other tools. At most 38.",
 )
 
 FROM = group(
@@ -226,7 +226,7 @@ FROM = group(
         "version": {
             "type": "integer",
             "minimum": 1,
-            "description": "A certain version. Left out: the current one, so that a new one is copied by the next converge.",
+            "description": "A certain version. Left out: the current one; when there is a newer one, a converge copies that.",
         },
     },
     "Another secret whose value this one gets.",
@@ -273,7 +273,8 @@ SECRET = group(
         "tags": TAGS,
         "expires": quantity(
             "positive_duration",
-            "How long a value should be used. What is older is reported as overdue; the store goes on giving it.",
+            "How long a value should be used. What is older is reported as overdue; the store goes on giving it. Left out: a generated "
+            "certificate until it ends, anything else for ever.",
         ),
         "lifecycle": LIFECYCLE,
     },

@@ -19,7 +19,7 @@ from .choosing import choose
 from .digest import canonical, keyed
 from .entries import Entry, EntryKind, Fragment, read_entries
 from .errors import HodeiError, Problem
-from .generated import digest_of
+from .generated import digest_of, lifetime_of
 from .normal import HIDDEN_PREFIX, compile_normal
 from .place import Place
 from .schema_secret import SECRET, SECRET_ENGINE_FIELDS, SOURCES
@@ -30,7 +30,7 @@ from .worker import Instance, Lifecycle, Spec
 
 #: Before the name of a store, where both it and providers have names.
 STORE = "store."
-MOST_TAGS = 40  # stores take 50, and some are ours
+MOST_TAGS = 38  # stores take 50, and some are ours
 #: What parts of a secret say wrong although each field is valid by itself.
 _PARTS = (("generate", generate_problems), ("rules", rules_problems), ("access", access_problems))
 _PLAIN = ("value", "value_base64", "fields")
@@ -206,6 +206,16 @@ def expand_secret(entry: Entry, store: str, key: bytes) -> Instance:
         ),
         source=entry.label,
     )
+
+
+def expiry(spec: Spec, since: float, kept: float | None) -> float | None:
+    """Return when a value of ``since`` ends, as the document says, or by itself: a certificate does. ``kept`` is what is known of that
+    where the value was made from something else than what the document says now.
+    """
+    if "expires" in spec:
+        return since + float(spec["expires"])
+    lifetime = lifetime_of(spec["generate"]) if "generate" in spec else None
+    return lifetime and (kept or since + lifetime)
 
 
 def value_digest(key: bytes, name: SecretName, value: SecretValue) -> str:

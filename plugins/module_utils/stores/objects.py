@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ..model.address import SECRET, Address
 from ..model.carry import Carry, OnChange, Support
@@ -20,6 +21,7 @@ from ..model.errors import HodeiError, Kind, Problem
 from ..model.ports import CreateRequest, Fingerprint, Limits, Listing, Observation, Outcome, Target, Verb
 from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
+from ..model.secrets import expiry
 from ..model.states import WorkerState
 from ..model.store import Fault, Metadata, SecretInfo, Stage, Store, StoreError
 from ..model.worker import Instance, Spec
@@ -31,19 +33,32 @@ COLUMN = {field: Carry(Support.NATIVE, OnChange.UPDATE) for field in _FIELDS}
 _BULK = 100
 
 
+class Made(NamedTuple):
+    """A value, and which version of another secret it is a copy of (0: it is none)."""
+
+    value: SecretValue
+    copied: int = 0
+
+
+def _no_copies(_path: str) -> int | None:
+    return None
+
+
 class SecretObjects:
     """See ``model.ports.ObjectProvider``.
 
-    ``material`` makes the value that a spec asks for. ``destroying``: what is deleted is gone for good. ``parallel`` is how many calls
-    the store takes at a time.
+    ``material`` makes the value that a spec asks for. ``latest`` tells by the path of a secret that is to follow another one which
+    version of that is current; None of one that follows none. Both raise HodeiError. ``destroying``: what is deleted is gone for good.
+    ``parallel`` is how many calls the store takes at a time.
     """
 
     def __init__(
         self,
         store: Store,
         owner: str,
-        material: Callable[[Spec], SecretValue],
+        material: Callable[[Spec], Made],
         *,
+        latest: Callable[[str], int | None] = _no_copies,
         destroying: bool = False,
         parallel: int = 1,
         clock: Callable[[], float] = time.time,
@@ -51,6 +66,7 @@ class SecretObjects:
         self._store = store
         self._owner = owner
         self._material = material
+        self._latest = latest
         self._destroying = destroying
         self._parallel = parallel
         self._clock = clock
@@ -71,7 +87,24 @@ class SecretObjects:
     def list(self) -> Listing:
         """See all secrets of the owner in one call; one that is deleted is there only for who wants to destroy it."""
         ours = (info for info in self._store.list() if info.metadata.tags.get("hodei.owner") == self._owner)
-        return Listing(tuple(_seen(info) for info in ours if self._destroying or info.deleted_at is None))
+        warnings: list[str] = []
+        seen = [self._followed(info, warnings.append) for info in ours if self._destroying or info.deleted_at is None]
+        return Listing(tuple(seen), warnings=tuple(warnings))
+
+    def _followed(self, info: SecretInfo, warn: Callable[[str], None]) -> Observation:
+        """Say of a copy, too, that what it is a copy of has another value by now."""
+        try:
+            latest = self._outdated(info)
+        except HodeiError as error:
+            warn(f"secret.{info.name.path} stays as it is: what it is copied from cannot be looked at: {error}")
+            latest = 0
+        seen = _seen(info)
+        return replace(seen, drift={**seen.drift, "from": f"version {latest}"}) if latest else seen
+
+    def _outdated(self, info: SecretInfo) -> int:
+        """Return which version a copy lacks; 0 where it lacks none. Raises HodeiError."""
+        latest = self._latest(info.name.path)
+        return 0 if latest is None or str(latest) == info.metadata.tags.get("hodei.copied") else latest
 
     def create(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Make secrets; one of ours that is deleted comes back."""
@@ -138,7 +171,7 @@ class SecretObjects:
         """Give a secret the value that is wanted, unless it has it."""
         content, spec = info.metadata.tags.get("hodei.content", ""), request.spec
         kept = content and "generate" in spec and spec.get("regenerate", "never") == "never"
-        stays = not anew and (kept or content == spec["content"])
+        stays = not anew and (kept or content == spec["content"]) and not self._outdated(info)
         if info.at(Stage.CURRENT) and (stays or not spec["content"]):
             return _seen(self._store.annotate(name, self._metadata(request, info)))
         current = info.at(Stage.CURRENT)
@@ -152,9 +185,10 @@ class SecretObjects:
                 hint="Give it a value, generate, or from; or put it into the store by other means.",
                 where=str(request.address),
             )
-        value, metadata = self._material(request.spec), self._metadata(request)
+        made = self._material(request.spec)
+        metadata = self._metadata(request, copied=made.copied)
         try:
-            self._store.put(name, value, expected=expected, token=request.operation, metadata=metadata)
+            self._store.put(name, made.value, expected=expected, token=request.operation, metadata=metadata)
         except StoreError as error:
             if error.fault is not Fault.CONFLICT:
                 raise
@@ -210,8 +244,8 @@ class SecretObjects:
             where=where,
         )
 
-    def _metadata(self, request: CreateRequest, info: SecretInfo | None = None) -> Metadata:
-        """Return what is to be known of a secret; ``info`` when its value stays what it is."""
+    def _metadata(self, request: CreateRequest, info: SecretInfo | None = None, *, copied: int = 0) -> Metadata:
+        """Return what is to be known of a secret; ``info`` when its value stays what it is, else ``copied`` as in ``Made``."""
         spec, labels, lifecycle = request.spec, request.labels, request.lifecycle
         current = info.at(Stage.CURRENT) if info else None
         since = current.created_at if current else self._clock()
@@ -223,6 +257,7 @@ class SecretObjects:
             "generation": str(request.generation),
             "digest": request.digest,
             "content": made_from or spec["content"],
+            "copied": info.metadata.tags.get("hodei.copied", "") if info else str(copied or ""),
             "key": labels.key_id,
             "operation": request.operation,
             "written": info.metadata.tags.get("hodei.written", "") if info else request.operation,
@@ -230,7 +265,8 @@ class SecretObjects:
             "protected": "1" if lifecycle.prevent_destroy else "",
         }
         tags = {**spec.get("tags", {}), **{OURS + key: tag for key, tag in ours.items() if tag}}
-        return Metadata(since + spec["expires"] if "expires" in spec else None, tags)
+        kept = info.metadata.expires_at if info and made_from != spec["content"] else None
+        return Metadata(expiry(spec, since, kept), tags)
 
 
 def _seen(info: SecretInfo) -> Observation:
@@ -252,6 +288,8 @@ def _seen(info: SecretInfo) -> Observation:
         protected="hodei.protected" in tags,
         on_remove=tags.get("hodei.on_remove", ""),
         created_at=info.versions[0].created_at if info.versions else None,
+        started_at=current.created_at if current else None,
+        expires_at=info.metadata.expires_at,
         drift=drift,
         details={"version": number},
     )

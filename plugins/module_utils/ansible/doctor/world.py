@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...engine.naming import several
 from ...engine.provider_fault import provider_fault
-from ...model.address import Address, parse_address
+from ...model.address import SECRET, Address, parse_address
 from ...model.change import Plan
 from ...model.errors import HodeiError
 from ...model.finding import Finding, findings_of, ok, problem, warning
@@ -110,7 +110,10 @@ def objects(plan: Plan) -> Iterator[Finding]:
             "Nothing is done to them until that is put right.",
         )
     for address, late in plan.overdue.items():
-        yield warning("objects", f"{address} is overdue by {rough_time(late)}", "The next converge settles it.")
+        cure = "The next converge settles it."
+        if parse_address(address).kind == SECRET:
+            cure = "Renew it: converge with it in `replace`, or give it another value."
+        yield warning("objects", f"{address} is overdue by {rough_time(late)}", cure)
     for one in plan.problems:
         yield problem("objects", f"a converge would refuse to start: {one.path}: {one.message}", one.hint)
 

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.engine.plantext import plan_text
 from ansible_collections.hodei.workers.plugins.module_utils.model.change import Cause
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
@@ -265,3 +266,112 @@ def test_no_value_is_written_down(fleet: SecretFleet) -> None:
         assert canary not in repr(report)
     for file in Path(fleet.place).rglob("*"):
         assert not file.is_file() or canary.encode() not in file.read_bytes(), file
+
+
+COPIES = """
+- {name: copy of copy, from: {secret: copy}}
+- {name: copy, from: {secret: a, store: other}}
+- {name: pinned, from: {secret: a, store: other, version: 1}}
+""".replace("copy of copy", "second")
+
+
+def test_a_copy_follows_its_source(fleet: SecretFleet) -> None:
+    """By the source's version: what somebody else put there is drift, and is copied once."""
+    fleet.store("other").put(A, SecretValue(b"one"))
+    assert errors(fleet.converge(COPIES)) == []
+    assert actions(fleet.preview(COPIES)) == {}
+    fleet.store("other").put(A, SecretValue(b"two"))
+    planned = {str(one.address): (one.action.value, one.cause) for one in fleet.preview(COPIES).plan.pending}
+    assert planned == {"secret.copy": ("update", Cause.DRIFT), "secret.second": ("update", Cause.DOCUMENT)}
+    assert errors(fleet.converge(COPIES)) == []
+    assert [fleet.value(one) for one in ("copy", "second", "pinned")] == ["two", "two", "one"]
+    assert [fleet.versions(one) for one in ("copy", "second", "pinned")] == [2, 2, 1]
+    assert actions(fleet.preview(COPIES)) == {}
+    fleet.lose_state()
+    assert set(actions(fleet.preview(COPIES)).values()) == {"adopt"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "versions"),
+    [
+        ("value: one", "value: two", (2, 2)),
+        ("value: one", "value: one, tags: {x: y}", (1, 1)),
+        ("generate: token", "generate: {type: token, bytes: 40}", (1, 1)),
+        ("generate: token", "generate: {type: token, bytes: 40}, regenerate: on_change", (2, 2)),
+    ],
+)
+def test_a_copy_follows_in_the_same_run(fleet: SecretFleet, before: str, after: str, versions: tuple[int, int]) -> None:
+    """One converge is enough, and says beforehand what it does."""
+    wanted = "[{name: copy, from: {secret: a}}, {name: a, %s}]"
+    assert errors(fleet.converge(wanted % before)) == []
+    planned = actions(fleet.preview(wanted % after))
+    assert errors(fleet.converge(wanted % after)) == []
+    assert (fleet.versions("a"), fleet.versions("copy")) == versions
+    assert fleet.value("a") == fleet.value("copy")
+    assert ("secret.copy" in planned) == (versions[1] == 2)
+    assert actions(fleet.preview(wanted % after)) == {}
+
+
+def test_a_copy_whose_source_is_gone(fleet: SecretFleet) -> None:
+    """It keeps its value, and somebody is told."""
+    fleet.store("other").put(A, SecretValue(b"one"))
+    wanted = "[{name: copy, from: {secret: a, store: other}}]"
+    assert errors(fleet.converge(wanted)) == []
+    for gone in (fleet.store("other").delete, fleet.store("other").destroy):
+        gone(A)
+        planned = fleet.preview(wanted)
+        assert actions(planned) == {}
+        assert any("secret.copy stays as it is" in text for text in planned.survey.warnings), planned.survey.warnings
+    assert fleet.value("copy") == "one"
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("secret", "days"),
+    [
+        ("value: one", None),
+        ("value: one, expires: 5d", 5),
+        ("generate: {type: tls, dns: [a]}", 365),
+        ("generate: {type: tls, dns: [a], days: 90}", 90),
+        ("generate: {type: tls, dns: [a], days: 90}, expires: 80d", 80),
+        ("generate: {type: tls, dns: [a], output: csr}", None),
+    ],
+)
+def test_when_a_value_ends(fleet: SecretFleet, secret: str, days: int | None) -> None:
+    assert errors(fleet.converge(f"[{{name: a, {secret}}}]")) == []
+    info = fleet.store().describe(A)
+    (made,) = info.versions
+    ends = info.metadata.expires_at
+    assert (ends and ends - made.created_at) == (days and pytest.approx(days * DAY))
+
+
+def test_a_certificate_that_stays_ends_when_it_did(fleet: SecretFleet) -> None:
+    """Not when one would end that the document asks for by now."""
+    assert errors(fleet.converge("[{name: a, generate: {type: tls, dns: [a], days: 90}}]")) == []
+    ends = fleet.store().describe(A).metadata.expires_at
+    assert errors(fleet.converge("[{name: a, generate: {type: tls, dns: [a], days: 900}, tags: {x: y}}]")) == []
+    assert fleet.versions("a") == 1
+    assert fleet.store().describe(A).metadata.expires_at == ends
+
+
+def test_what_ends_is_told(fleet: SecretFleet) -> None:
+    """Past: overdue, by how much. Soon: a warning. Not when it is renewed by the same plan."""
+    wanted = "[{name: db/long, value: one, expires: 100d}, {name: a, value: one, tenant: acme, expires: 1d}]"
+    assert errors(fleet.converge(wanted)) == []
+    (made,) = fleet.store().describe(SecretName("db/long")).versions
+
+    def told(days: float, document: str = wanted, **options: Any) -> tuple[set[str], list[str]]:
+        plan = fleet.preview(document, now=int(made.created_at + days * DAY), **options).plan
+        plan_text(plan)
+        return set(plan.overdue), [text for text in plan.warnings if "expire soon" in text]
+
+    assert told(0.5) == (set(), [])
+    assert told(0.95)[1][0].startswith("secrets that expire soon: secret.@acme/a in 72 min;")
+    assert told(50) == ({"secret.@acme/a"}, [])
+    assert "secret.db/long in 6 days" in told(94)[1][0]
+    assert told(101)[0] == {"secret.@acme/a", "secret.db/long"}
+    assert told(101, replace=("secret.db/long",))[0] == {"secret.@acme/a"}
+    assert told(101, wanted.replace("value: one, expires", "value: two, expires"))[0] == {"secret.@acme/a"}
+    assert told(101, wanted.replace("100d", "200d"))[0] == {"secret.@acme/a"}
