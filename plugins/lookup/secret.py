@@ -104,6 +104,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # pylint: disable=unused-import
+    bytecode,  # noqa: F401 - the first, for what comes after it
     looking_up,
     python_version,  # noqa: F401
 )

@@ -9,11 +9,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import constants
-from ansible.utils.unsafe_proxy import wrap_var
+from ansible import constants, template
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import asking
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+
+#: Since ansible-core 2.19 a text is a template only where somebody trusts it.
+_TRUSTS = hasattr(template, "trust_as_template")
 
 
 def desk() -> asking.Desk:
@@ -23,7 +25,11 @@ def desk() -> asking.Desk:
 
 def never_templated(value: Any) -> Any:
     """Return a value that Ansible takes as it is, whatever braces are in it; since ansible-core 2.19 that is so for all but templates."""
-    return wrap_var(value) if isinstance(value, str) else value
+    if _TRUSTS or not isinstance(value, str):
+        return value
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    return wrap_var(value)
 
 
 def is_from_lookup(value: Any) -> bool:
