@@ -120,6 +120,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         options = {name: self.get_option(name) for name in looking_up.OPTIONS}
         try:
+            looking_up.refuse_unknown(kwargs)
             found = looking_up.look_up(
                 terms,
                 options,

@@ -9,7 +9,7 @@ and what it imports is little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..model.errors import HodeiError, Kind
@@ -47,6 +47,17 @@ def look_up(
         else:
             found.append(_text(body, request["name"]))
     return found
+
+
+def refuse_unknown(given: Iterable[str]) -> None:
+    """Raise HodeiError for an option that there is not: Ansible would pass over it without a word."""
+    unknown = next((name for name in given if name not in OPTIONS and name != "wantlist"), None)
+    if unknown is not None:
+        from ..model.guess import word
+
+        close = word(unknown, OPTIONS)
+        hint = f"Did you mean {close}?" if close else f"There are: {', '.join(OPTIONS)}."
+        raise HodeiError(Kind.VALIDATION, f"the lookup has no option '{unknown}'", hint=hint)
 
 
 def _request(

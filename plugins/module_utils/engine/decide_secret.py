@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..model.carry import Column
 from ..model.change import Action, Cause, FieldChange
+from ..model.normal import HIDDEN_PREFIX
 from ..model.ports import Observation
 from ..model.worker import Instance
 from .current import Holding
@@ -15,6 +16,8 @@ from .difference import differences
 
 #: What a person could have changed in the store: a generated value is as good as another one.
 _GIVEN = ("value", "from")
+#: In place of a value, also of one that nobody knows before it is made.
+_HIDDEN = f"{HIDDEN_PREFIX}changed"
 
 
 def decide_secret(
@@ -29,7 +32,7 @@ def decide_secret(
         return Decision(Action.REPLACE, Cause.DOCUMENT, "store changed", (moved,))
     if seen.key_id != key_id:
         return other_key(seen, key_id)
-    anew = FieldChange("value", None, instance.recorded.get("value"))
+    anew = FieldChange("value", _HIDDEN, _HIDDEN)
     if force:
         return Decision(Action.UPDATE, Cause.REQUEST, "asked to get another value", (anew,))
     if instance.spec.get("regenerate") == "always":

@@ -158,7 +158,8 @@ class StoreFile:
         return HodeiError(
             Kind.CONFIGURATION,
             f"there is no store of secrets at {self.path}",
-            hint="Run the playbook hodei.workers.init once; or restore it, with its key, from your backup.",
+            hint="Run the playbook hodei.workers.init once, with hodei_secrets or hodei_stores in its inventory; or restore it, "
+            "with its key, from your backup.",
         )
 
     def _denied(self) -> StoreError:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.looking_up import OPTIONS, look_up
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.looking_up import OPTIONS, look_up, refuse_unknown
 from ansible_collections.hodei.workers.plugins.module_utils.broker.client import Refused
 from ansible_collections.hodei.workers.plugins.module_utils.broker.wire import Frame
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
@@ -167,3 +167,12 @@ def test_what_is_no_text_is_told_without_it() -> None:
     assert caught.value.__context__ is None
     with pytest.raises(HodeiError, match="is text, not int"):
         ask(FakeDesk(), 7)
+
+
+def test_an_option_that_there_is_not() -> None:
+    """Ansible itself says nothing of it."""
+    refuse_unknown([*OPTIONS, "wantlist"])
+    with pytest.raises(HodeiError, match="no option 'on_mising'. Did you mean on_missing?"):
+        refuse_unknown(["store", "on_mising"])
+    with pytest.raises(HodeiError, match="no option 'backend'. There are: store, "):
+        refuse_unknown(["backend"])
