@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The credential type of AWX gives a job what the store's key sources read.
 
-Rendered as AWX does it (awx_plugins.interfaces, ``inject_credential``): by Jinja2's immutable sandbox, files with mode 0600 below the job's private
-directory, their paths as ``tower.filename.<label>``.
+Rendered as AWX does it (``inject_credential`` in awx/main/models/credential): by Jinja2's immutable sandbox, files with mode 0600 below
+the job's private directory, their paths as ``tower.filename.<label>``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def test_the_type_is_one_that_awx_takes(credential_type: dict[str, Any]) -> None
     assert field["type"] == "string"
     assert field["secret"] is True
     assert credential_type["inputs"]["required"] == [field["id"]]
-    assert not [name for name in credential_type["injectors"]["env"] if name.startswith("ANSIBLE_")], "AWX refuses these"
+    assert not [name for name in credential_type["injectors"]["env"] if name.startswith("ANSIBLE_")], (
+        "AWX refuses these"
+    )
 
 
 def test_the_key_and_the_passphrase_arrive(credential_type: dict[str, Any], tmp_path: Path) -> None:
@@ -73,5 +75,5 @@ def test_a_file_that_others_can_read_is_refused(credential_type: dict[str, Any],
     """So it matters that AWX writes it with 0600."""
     environment = job(credential_type, {"key": KEY}, tmp_path)
     os.chmod(environment["HODEI_STORE_KEY_FILE"], 0o644)
-    with pytest.raises(HodeiError, match="0644|others"):
+    with pytest.raises(HodeiError, match=r"0644|others"):
         key_source({"file": environment["HODEI_STORE_KEY_FILE"]}).secret(None)

@@ -172,7 +172,7 @@ def test_what_is_no_text_is_told_without_it() -> None:
 def test_an_option_that_there_is_not() -> None:
     """Ansible itself says nothing of it."""
     refuse_unknown([*OPTIONS, "wantlist"])
-    with pytest.raises(HodeiError, match="no option 'on_mising'. Did you mean on_missing?"):
+    with pytest.raises(HodeiError, match=r"no option 'on_mising'. Did you mean on_missing?"):
         refuse_unknown(["store", "on_mising"])
-    with pytest.raises(HodeiError, match="no option 'backend'. There are: store, "):
+    with pytest.raises(HodeiError, match=r"no option 'backend'. There are: store, "):
         refuse_unknown(["backend"])
