@@ -88,6 +88,23 @@ options:
       - "C(ulimits.*.soft) (a whole number; required): The limit that applies (-1: none)."
       - "C(ulimits.*.hard) (a whole number; required): How far the process may raise it."
     type: raw
+  secrets:
+    description:
+      - "Secrets that the worker is given. A new version of one in a file or volume is put in its place while the worker runs;
+        for one in C(env) the worker is restarted, after it has finished its work."
+      - "C(secret) (the name of a secret (segments of ASCII letters, digits and _ - . between single /; none begins with . or -,
+        no ..); required): The name of the secret; C(@acme/db/password) has a tenant."
+      - "C(store) (a name (lower case letters, digits, - and _; at most 63)): The store that it lies in. Left out: where the
+        document has the secret, else the only store."
+      - "C(version) (a whole number): A certain version. Left out: the current one, also when that changes."
+      - "C(field) (text): One field of a secret that has fields."
+      - "C(env) (the name of an environment variable): The variable that holds it."
+      - "C(file) (text): The file that holds it: a relative path lies in C(HODEI_SECRETS_DIR)."
+      - "C(volume) (text): The directory that has a file for each field: a relative path lies in C(HODEI_SECRETS_DIR)."
+      - "C(mode) (a file mode in quotes, such as \"0644\"): Permissions of the file or directory, in quotes. Left out:
+        C(\"0400\") and C(\"0500\")."
+      - "C(owner) (text or a whole number): Whose it is: C(name), C(uid) or C(user:group). Left out: the worker's own user."
+    type: raw
   user:
     description:
       - "Who the worker runs as: C(name), C(uid) or C(user:group)."
@@ -225,6 +242,9 @@ options:
       - "C(ignore_changes) (a list): Field paths (C(image), C(env.DEBUG)) whose changes are left alone."
       - "C(replace) (one of destroy_before_create, create_before_destroy): The order of a replacement. Default:
         C(destroy_before_create)."
+      - "C(max_unavailable) (a number from 1, or a share such as 25% or a whole number): How many instances a run takes away at
+        a time to restart or replace them, in the order of their indices: a number, or a share such as C(25%), rounded down, one
+        at least. When one does not come back, the rest stay as they are. Left out: as many as C(max_parallel) allows."
       - "C(drain) (a mapping): How the worker finishes its work before anything stops it: a delete, a stop, a restart, a
         replacement, the end of its C(ttl). At the most one of C(command), C(http) and C(signal) tells it to take no new work;
         without one, C(busy) is needed."
@@ -276,7 +296,7 @@ options:
     description:
       - "What is different for single instances: a mapping by index, or a list in order. Mappings are merged, entries with a
         name (files: a path) are merged by it, everything else is replaced. Needs C(count)."
-      - "May differ for an instance: C(command), C(cwd), C(env), C(files), C(labels), C(ports), C(resources), C(user),
-        C(volumes), C(state)."
+      - "May differ for an instance: C(command), C(cwd), C(env), C(files), C(labels), C(ports), C(resources), C(secrets),
+        C(user), C(volumes), C(state)."
     type: raw
 """

@@ -64,6 +64,7 @@ COLUMN: Column = {
     "ports": Carry(Support.NATIVE, OnChange.REPLACE),
     "env": Carry(Support.NATIVE, OnChange.UPDATE),
     "files": Carry(Support.NATIVE, OnChange.UPDATE),
+    "secrets": Carry(Support.NATIVE, OnChange.UPDATE),
     "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": Carry(Support.NATIVE, OnChange.RECORD),
     "resources": Carry(Support.NATIVE, OnChange.UPDATE),
@@ -469,6 +470,8 @@ class ModelProvider:
             "version": 1,
             "drift": {},
             "stale": False,
+            **_given(request),
+            "began_with": _given(request)["given"],
         }
 
     def _move(self, request: CreateRequest, origin: Address) -> Outcome:
@@ -511,7 +514,7 @@ class ModelProvider:
             there |= {"protected": request.lifecycle.prevent_destroy, "operation": request.operation}
             there["on_remove"] = request.lifecycle.on_remove
             there["drain"] = request.lifecycle.drain and asdict(request.lifecycle.drain)
-            there |= {"lineage": request.labels.lineage, "key_id": request.labels.key_id}
+            there |= {"lineage": request.labels.lineage, "key_id": request.labels.key_id, **_given(request)}
             there["version"] += 1
             self._note(data, "update", there, request.operation)
             return Outcome(request.address, request.generation, self._observation(there))
@@ -554,7 +557,7 @@ class ModelProvider:
         there["version"] += there["intent"] != intent.value
         there |= {"state_before": there["state"], "state": state.value, "intent": intent.value, "reason": ""}
         if verb in (Verb.START, Verb.RESTART):
-            there |= {"started_at": self.cloud.now, "stale": False}
+            there |= {"started_at": self.cloud.now, "stale": False, "began_with": there["given"]}
         told = there["draining"] and there["draining"]["told"]
         if verb in (Verb.STOP, Verb.RESTART) or (verb is Verb.RESUME and not told):
             there["draining"] = None
@@ -624,6 +627,7 @@ class ModelProvider:
             started_at=there["started_at"],
             drift=there["drift"],
             stale=there["stale"],
+            secrets=there["secrets"],
             drain=Drain(**there["drain"]) if there["drain"] else None,
             draining=self._draining(there["draining"]),
         )
@@ -632,3 +636,11 @@ class ModelProvider:
         return (
             Draining(found["since"], found["told"], Verb(found["then"]) if found["then"] else None) if found else None
         )
+
+
+def _given(request: CreateRequest) -> dict[str, Any]:
+    """Return the versions of what an object is given, and the texts."""
+    return {
+        "secrets": {one.mount.key: one.version for one in request.secrets},
+        "given": {one.mount.key: {name: value.text() for name, value in one.values.items()} for one in request.secrets},
+    }

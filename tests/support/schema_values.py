@@ -46,6 +46,7 @@ GOOD: dict[str, list[Any]] = {
     "instant": ["2027-01-31T12:00:00Z", "2027-01-31T12:00:00.5+01:00"],
     "restart_policy": ["never", "on_failure", "always"],
     "all_word": ["all", "ALL"],
+    "share": [1, "3", "25%", "100%"],
     "index": ["0", "7", "42"],
     "ulimit_name": ["nofile", "core"],
     "field_name": ["password", "private key"],

@@ -37,6 +37,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.worker import 
 from ansible_collections.hodei.workers.plugins.module_utils.stores.registry import store_schemas, store_type
 
 from .fleets import KEY, KEY_ID, LINEAGE, NOW, OWNER, PROVIDER_SCHEMA
+from .model_cloud import COLUMN, Cloud, ModelProvider
 
 Secrets = str | Sequence[Mapping[str, Any]]
 
@@ -49,14 +50,14 @@ def secrets(
     source: str = "secrets",
     owner: str = OWNER,
     lineage: str = LINEAGE,
+    workers: Secrets = (),
 ) -> Document:
-    """Parse secrets, as YAML text or as data; the first store is filled in."""
-    listed = (yaml.safe_load(written) or []) if isinstance(written, str) else written
-    full = [{"store": stores[0], **one} for one in listed]
+    """Parse secrets, as YAML text or as data; the first store is filled in, and an image for workers."""
+    full = [{"store": stores[0], **one} for one in _listed(written)]
     raw = RawDocument(
         owner,
         lineage,
-        [],
+        [Fragment([{"image": "app:1", **one} for one in _listed(workers)])],
         {"cloud": {"type": "model"}},
         stores={name: {"type": "local"} for name in stores},
         secrets=[Fragment(full, source)],
@@ -64,12 +65,18 @@ def secrets(
     return parse(raw, key=key, provider_schemas=PROVIDER_SCHEMA, store_schemas=store_schemas())
 
 
+def _listed(written: Secrets) -> Sequence[Mapping[str, Any]]:
+    return (yaml.safe_load(written) or []) if isinstance(written, str) else written
+
+
 class SecretFleet:
-    """A real state file and real embedded stores below a directory."""
+    """A real state file and real embedded stores below a directory, and a model cloud for workers."""
 
     def __init__(self, directory: Path, *, stores: Sequence[str] = ("local",)) -> None:
         self.stores = tuple(stores)
         self.place = directory
+        self.column = COLUMN
+        self.cloud = Cloud(directory / "cloud.json")
         self.state = SqliteState(directory / "state.db")
         if not self.state.exists():
             self.state.initialise(OWNER, LINEAGE, NOW)
@@ -109,6 +116,11 @@ class SecretFleet:
         """Plan."""
         return self._run(preview, wanted, **options)
 
+    def worker(self, address: str) -> dict[str, Any]:
+        """Return a worker as the model cloud has it."""
+        (found,) = [one for one in self.cloud.objects() if one["address"] == address]
+        return found
+
     def _run(self, call: Any, wanted: Document | Secrets, **options: Any) -> Report:
         document = wanted if isinstance(wanted, Document) else self.document(wanted)
         read_only, destroying = call is preview, options.pop("destroying", False)
@@ -128,7 +140,9 @@ class SecretFleet:
         try:
             clock = itertools.count(now).__next__
             tools = Tools(new_id=lambda: uuid.uuid4().hex, clock=lambda: float(clock()))
-            report: Report = call(request, Ports(self.state, {}, opened), tools)
+            report: Report = call(
+                request, Ports(self.state, {"cloud": ModelProvider(self.cloud, column=self.column)}, opened), tools
+            )
         finally:
             for one in opened.values():
                 one.close()

@@ -92,6 +92,23 @@ class GuardedStore:
         self._auditor.record(replace(entry, result=audit.Result.DONE, version=found.version.number))
         return found
 
+    def use(self, name: SecretName, version: Which, workers: Sequence[str]) -> Retrieved:
+        """Read a value once for several workers: each of them is decided on, and has a record of its own."""
+        now = self._context()
+        entries = []
+        for worker in workers:
+            context = replace(now, worker=worker)
+            entry = self._entry(audit.Action.USE, name.path, context)
+            entries.append(self._admit(Action.READ, name, entry, context))
+        try:
+            found = self._store.get(name, version)
+        except HodeiError as error:
+            self._auditor.record(*(_failed(entry, error) for entry in entries))
+            raise
+        number = found.version.number
+        self._auditor.record(*(replace(entry, result=audit.Result.DONE, version=number) for entry in entries))
+        return found
+
     def put(
         self,
         name: SecretName,

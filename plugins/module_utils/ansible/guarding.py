@@ -47,7 +47,7 @@ class LateAudit:
         self._auditor.record(*entries, sync=sync)
 
 
-def guard(stores: Mapping[str, Store], auditor: Auditor, asking: Asking) -> dict[str, Store]:
+def guard(stores: Mapping[str, Store], auditor: Auditor, asking: Asking) -> dict[str, GuardedStore]:
     """Return stores that ask first and record, for who runs this task: whoever may open the fleet's key is its owner."""
     principal = of_this_process()
     policy = RulePolicy(principal.subject, {})

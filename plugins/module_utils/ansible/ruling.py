@@ -12,8 +12,8 @@ from pathlib import Path
 from ..engine.state.sqlite import SqliteState
 from ..model.access import AccessRule, access_rules
 from ..model.address import SECRET
+from ..model.mounts import STORE
 from ..model.secret_name import SecretName
-from ..model.secrets import STORE
 
 _Stamp = tuple[tuple[int, int], ...]
 

@@ -13,8 +13,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.options import Options
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import STORE
 from ..model.secret_name import SecretName
-from ..model.secrets import STORE
 from ..model.store import SecretInfo, Version
 from .converging import converge_or_preview
 from .result import report_result

@@ -192,7 +192,8 @@ def open_session(
             providers[name] = make_provider(name, document.providers[name], owner, home, settings)
             if origin is not None and _awaits(name, providers[name], origin):
                 providers[name] = make_provider(name, document.providers[name], origin.name, home, settings)
-        if all_stores or document.secrets or (not only_named and _has_secrets(state)):
+        mounts = any(instance.mounts for instance in document.instances)
+        if all_stores or document.secrets or mounts or (not only_named and _has_secrets(state)):
             from .guarding import Asking, LateAudit
             from .stores import open_stores
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ..model.audit import Auditor
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import STORE
 from ..model.secret_name import SecretName
-from ..model.secrets import STORE
 from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
 from ..stores.objects import Made, SecretObjects
@@ -44,6 +44,7 @@ def open_stores(
             store,
             document.owner,
             _material(name, stores),
+            store.use,
             latest=_latest(document, name, stores),
             destroying=destroying,
         )

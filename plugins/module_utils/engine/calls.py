@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
+from types import MappingProxyType
 from typing import cast
 
 from ..durable.failpoints import hit
-from ..model.address import SECRET
+from ..model.address import SECRET, Address
 from ..model.carry import Support, cell
 from ..model.change import Action
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import Delivery, Source, delivered, without_secret_files
 from ..model.normal import with_defaults
 from ..model.ports import (
     CreateRequest,
@@ -23,9 +26,11 @@ from ..model.ports import (
     Observation,
     Outcome,
     Provider,
+    SecretProvider,
     Target,
     Verb,
 )
+from ..model.store import Retrieved
 from ..model.worker import Instance, Lifecycle
 from .difference import covered
 from .finishing import FIELD, drain_of
@@ -40,23 +45,33 @@ class Caller:
     ``seen`` is what the plan was made against; ``wait`` false leaves verbs to providers that do them when a worker is idle.
     """
 
-    def __init__(self, journal: Journal, labels: Labels, seen: Survey, *, wait: bool = True) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        labels: Labels,
+        seen: Survey,
+        *,
+        wait: bool = True,
+        secrets: Mapping[str, SecretProvider] = MappingProxyType({}),
+    ) -> None:
         self._journal = journal
         self._labels = labels
         self._world = seen.world
         self._columns = seen.columns
         self._wait = wait
+        self._secrets = secrets
 
     def call(
         self, provider: ObjectProvider, verb: str, steps: Sequence[Step], op_ids: Sequence[str]
     ) -> Iterable[Outcome]:
         """Do one verb to the objects of many steps, yielding each outcome as it becomes final."""
-        if verb == "create":
-            outcomes = provider.create(self._requests(steps, op_ids))
+        outcomes: Iterable[Outcome]
+        if verb in ("create", "update"):
+            requests, refused = self._requests(steps, op_ids)
+            call = provider.create if verb == "create" else provider.update
+            outcomes = chain(refused, call(requests) if requests else ())
         elif verb == "import":
             outcomes = provider.create([self._import(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)])
-        elif verb == "update":
-            outcomes = provider.update(self._requests(steps, op_ids))
         elif verb == "move":
             outcomes = provider.update([self._move(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)])
         else:
@@ -92,8 +107,17 @@ class Caller:
         found = (one for address in places if address is not None for one in self._world.at(address))
         return next((one for one in found if one.generation == step.generation), None)
 
-    def _requests(self, steps: Sequence[Step], op_ids: Sequence[str]) -> list[CreateRequest]:
-        return [self._request(step, op_id) for step, op_id in zip(steps, op_ids, strict=True)]
+    def _requests(self, steps: Sequence[Step], op_ids: Sequence[str]) -> tuple[list[CreateRequest], list[Outcome]]:
+        """Return the requests, and what became of those whose secrets could not be read."""
+        requests: list[CreateRequest] = []
+        refused: list[Outcome] = []
+        read = self._read(steps)
+        for step, op_id in zip(steps, op_ids, strict=True):
+            try:
+                requests.append(replace(self._request(step, op_id), secrets=self._deliveries(step, read)))
+            except HodeiError as error:
+                refused.append(Outcome(step.change.address, step.generation, error=error))
+        return requests, refused
 
     def _request(self, step: Step, op_id: str) -> CreateRequest:
         instance = self._journal.instances[step.change.address]
@@ -102,7 +126,9 @@ class Caller:
             address=instance.address,
             generation=step.generation,
             operation=op_id,
-            spec=instance.spec if instance.address.kind == SECRET else with_defaults(instance.spec),
+            spec=instance.spec
+            if instance.address.kind == SECRET
+            else with_defaults(without_secret_files(instance.spec)),
             digest=instance.digest,
             labels=self._labels,
             lifecycle=instance.lifecycle,
@@ -113,6 +139,31 @@ class Caller:
             etag=step.change.etag if update and step.change.moved_from is None else "",
             drifted=self._drifted(step, instance) if update else (),
         )
+
+    def _read(self, steps: Sequence[Step]) -> dict[Source, Retrieved | HodeiError]:
+        """Read what the workers of some steps are given, each secret once for all of them, or say why that failed."""
+        users: dict[Source, dict[Address, None]] = {}
+        for instance in (self._journal.instances[step.change.address] for step in steps):
+            for source in (one for mount in instance.mounts for one in mount.sources):
+                users.setdefault(source, {})[instance.address] = None
+        found: dict[Source, Retrieved | HodeiError] = {}
+        for source, workers in users.items():
+            try:
+                found[source] = self._secrets[source.place[0]].read(source, list(workers))
+            except HodeiError as error:
+                found[source] = error
+        return found
+
+    def _deliveries(self, step: Step, read: Mapping[Source, Retrieved | HodeiError]) -> tuple[Delivery, ...]:
+        """Return what an instance is given. Raises the HodeiError of what could not be read."""
+        mounts = self._journal.instances[step.change.address].mounts
+        found: dict[Source, Retrieved] = {}
+        for source in (one for mount in mounts for one in mount.sources):
+            value = read[source]
+            if isinstance(value, HodeiError):
+                raise value
+            found[source] = value
+        return tuple(delivered(mount, found) for mount in mounts)
 
     def _drifted(self, step: Step, instance: Instance) -> tuple[str, ...]:
         """Name the fields that are put right whatever their digest says."""

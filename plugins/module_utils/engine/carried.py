@@ -24,7 +24,7 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
         column = columns.get(instance.provider)
         if column is None:
             continue
-        for path, value in (*fields(instance.spec), *_engine_fields(instance)):
+        for path, value in _asked(instance):
             # A cell may be about one word of a field: `network.isolation.strict`.
             found = cell(column, f"{path}.{value}" if isinstance(value, str) else path)
             key = (instance.address.name, path)
@@ -46,9 +46,12 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
     return list(problems.values()), list(warnings.values())
 
 
-def _engine_fields(instance: Instance) -> tuple[tuple[str, Any], ...]:
-    """Return what a worker asks of its provider beside its spec."""
-    return () if instance.lifecycle.drain is None else (("lifecycle.drain", instance.lifecycle.drain),)
+def _asked(instance: Instance) -> Iterator[tuple[str, Any]]:
+    """Yield what a worker asks of its provider, of which there is more than its spec."""
+    yield from (one for one in fields(instance.spec) if one[0] != "secrets")
+    yield from ((f"secrets.{mount.way}", None) for mount in instance.mounts)
+    if instance.lifecycle.drain is not None:
+        yield "lifecycle.drain", instance.lifecycle.drain
 
 
 def fields(spec: Spec, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from ..model.states import Intent, WorkerState
 from ..model.worker import Instance
 from .current import Holding
 from .delivery import NEXT_START, changes_files, telling
-from .difference import differences, drift_differences, hides, lifecycle_differences
+from .difference import covered, differences, drift_differences, hides, lifecycle_differences
 
 
 class Decision(NamedTuple):
@@ -45,18 +45,21 @@ def decide(
     force: bool,
     provider_of_seen: str,
     overdue: bool = False,
+    mounted: tuple[FieldChange, ...] = (),
 ) -> Decision:
     """Compare one instance with what is there.
 
     ``state`` is the caller's wish (None: the document's own), ``force`` his wish to have it made anew; ``provider_of_seen`` is
-    where the object was found, ``overdue`` says that its time to live is over.
+    where the object was found, ``overdue`` says that its time to live is over, ``mounted`` what of its secrets is not as stores have it.
     """
     seen, resource = held.seen, held.resource
     intent = _wanted_intent(instance, resource, seen, state)
     decision = _make_anew(instance, held, force, provider_of_seen)
     if decision is None and seen is not None:
         run = _run_state(intent, seen, resource, state, overdue=overdue)
-        spec = _delivered(_spec(instance, held, column, key_id), instance, seen, intent)
+        spec = _restarted(
+            _delivered(_spec(instance, held, column, key_id, mounted), instance, seen, intent), seen, intent
+        )
         decision = _both(spec, run) if spec else run or _adopt(instance, seen, resource, intent)
     return (decision or NOTHING)._replace(intent=intent)
 
@@ -111,7 +114,20 @@ def gone(resource: Resource | None, held: Holding) -> Decision:
     return Decision(Action.CREATE, Cause.DRIFT, "it is gone")
 
 
-def _spec(instance: Instance, held: Holding, column: Column, key_id: str) -> Decision | None:
+def _restarted(spec: Decision | None, seen: Observation, intent: Intent) -> Decision | None:
+    """Have a worker begin again whose environment has another secret now: nothing changes the one of what runs."""
+    if spec is None or spec.action is not Action.UPDATE or not (seen.state.alive and intent is Intent.STARTED):
+        return spec
+    if not any(field.path.startswith("secrets.env.") for field in spec.fields):
+        return spec
+    return spec._replace(
+        then=Action.RESTART, reason=f"{spec.reason}; restarted, for its environment is that of its start"
+    )
+
+
+def _spec(
+    instance: Instance, held: Holding, column: Column, key_id: str, mounted: tuple[FieldChange, ...]
+) -> Decision | None:
     """Compare what it is made of: the document with what we made, and what we made with what is there now."""
     seen, resource = held.seen, held.resource
     if seen is None:
@@ -124,9 +140,16 @@ def _spec(instance: Instance, held: Holding, column: Column, key_id: str) -> Dec
     fields = differences(resource.spec, instance.recorded, column, ignored) if resource and not as_wanted else ()
     if seen.key_id != key_id and any(hides(field) for field in fields):
         return other_key(seen, key_id)
+    said = tuple(field.path for field in fields)
+    fields += tuple(one for one in mounted if not covered(one.path, ignored) and not _told(one.path, said))
     fields += lifecycle_changes(instance, seen, resource)
     drift = drift_differences(seen.drift, instance.recorded, column, ignored)
     return _change(fields, drift)
+
+
+def _told(path: str, others: tuple[str, ...]) -> bool:
+    """Tell whether a change above or below a path is told already."""
+    return covered(path, others) or any(covered(other, (path,)) for other in others)
 
 
 def lifecycle_changes(instance: Instance, seen: Observation, resource: Resource | None) -> tuple[FieldChange, ...]:

@@ -33,7 +33,7 @@ def execute(request: Request, ports: Ports, tools: Tools, keeper: LeaseKeeper, r
     labels = Labels(plan.owner, plan.lineage, request.key_id, report.run_id)
     refused = prepare(ports.providers, plan, request.document.instances, ports.listener, tools.stop)
     bounds = Bounds(report.survey.limits, request.parallel, request.interrupt_grace)
-    caller = Caller(journal, labels, report.survey, wait=request.wait_for_drain)
+    caller = Caller(journal, labels, report.survey, wait=request.wait_for_drain, secrets=ports.secrets)
     room = WaitingRoom(caller.drain_request, wait=request.wait_for_drain, clock=tools.clock)
     applier = Applier(journal, caller, ports.objects, bounds, tools.stop, room, ports.listener, refused=refused)
     results = tuple(applier.run(plan))

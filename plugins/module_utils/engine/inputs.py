@@ -78,7 +78,9 @@ class Inputs:
 
 @dataclass
 class Draft:
-    """A plan in the making; the fields become those of ``model.change.Plan``."""
+    """A plan in the making; the fields become those of ``model.change.Plan``, but for ``newly_written``: the secrets that get another
+    version.
+    """
 
     changes: list[Change] = field(default_factory=list)
     blocked: dict[Address, str] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     overdue: dict[Address, float] = field(default_factory=dict)
+    newly_written: set[Address] = field(default_factory=set)
 
 
 def delete(

@@ -45,9 +45,32 @@ def ordered(
         needs = instances[address].depends_on
         if id(needs) not in shared:
             shared[id(needs)] = _sorted(changing.intersection(needs))
-        return shared[id(needs)]
+        return (*shared[id(needs)], *turns.get(address, ()))
 
+    turns = _turns(active, instances)
     return tuple(replace(change, after=waits) if (waits := after(change)) else change for change in changes)
+
+
+def _turns(changes: Iterable[Change], instances: Mapping[Address, Instance]) -> dict[Address, Addresses]:
+    """Have each instance that a change takes away wait for the one that went ``max_unavailable`` before it."""
+    rolling: dict[str, list[Address]] = {}
+    for change in changes:
+        instance = instances.get(change.address)
+        if instance is not None and instance.lifecycle.max_unavailable and interrupts(change):
+            rolling.setdefault(change.address.name, []).append(change.address)
+    found: dict[Address, Addresses] = {}
+    for addresses in rolling.values():
+        count = sum(one.name == addresses[0].name for one in instances)
+        most = instances[addresses[0]].lifecycle.most_away(count) or count
+        found |= {later: (earlier,) for earlier, later in zip(addresses, addresses[most:], strict=False)}
+    return found
+
+
+def interrupts(change: Change) -> bool:
+    """Tell whether a change takes an instance away that comes back."""
+    if change.action is Action.REPLACE:
+        return not change.create_before_destroy
+    return Action.RESTART in (change.action, change.then)
 
 
 def _needed_by(instances: Iterable[Instance], resources: Iterable[Resource]) -> dict[Address, set[Address]]:

@@ -17,6 +17,7 @@ from .decide_secret import decide_secret
 from .finishing import STOPS
 from .guards import guard, lookalikes
 from .inputs import Draft, Inputs, protected
+from .mounted import mounted, mounted_but_going, writes
 from .moves import Moves, Origin, follow
 from .options import GOING
 from .order import ordered
@@ -39,7 +40,7 @@ def make_plan(inputs: Inputs) -> Plan:
     for address, instance in wanted.items():
         if address in moves.blocked:
             draft.blocked[address] = moves.blocked[address]
-        else:
+        else:  # secrets come first, so that it is known which of them get another version
             _plan_wanted(inputs, draft, instance, held.get(address, _NOTHING), moves.origins.get(address))
     follow_copies(draft, wanted)
     tell_ends(inputs, draft, wanted, held)
@@ -53,6 +54,7 @@ def make_plan(inputs: Inputs) -> Plan:
         if change.draining_since is not None:
             lasted = max(0.0, inputs.now - change.draining_since)
             draft.overdue[change.address] = max(lasted, draft.overdue.get(change.address, 0.0))
+    draft.problems += mounted_but_going(wanted.values(), draft.changes)
     draft.problems += guard(inputs.document, inputs.options, draft.changes, there=held)
     known = {*inputs.instances, *held, *(origin.address for origin in moves.origins.values())}
     draft.warnings += [
@@ -106,6 +108,8 @@ def _plan_wanted(inputs: Inputs, draft: Draft, instance: Instance, held: Holding
     change = _change(inputs, instance, held, decision)
     if origin is not None:
         change = replace(change, moved_from=origin.address)
+    if address.kind == SECRET and writes(change):
+        draft.newly_written.add(address)
     draft.changes.append(change)
     draft.changes += leftovers(inputs, held, resumed=change.generation)
 
@@ -135,6 +139,9 @@ def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, *, 
             force=inputs.options.forces_replace(address),
             provider_of_seen=inputs.provider_of(held.seen),
         )
+    given = mounted(instance, held.seen, inputs.world, draft.newly_written, column)
+    if given.missing:
+        return Decision(Action.NOOP, blocked=given.missing)
     late = _late(inputs, instance, held)
     if late:
         draft.overdue[address] = late
@@ -147,6 +154,7 @@ def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, *, 
         force=inputs.options.forces_replace(address),
         provider_of_seen=inputs.provider_of(held.seen),
         overdue=bool(late),
+        mounted=given.fields,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..model.change import Action, Plan
 from ..model.errors import HodeiError
-from ..model.ports import Authorizer, Listener, ObjectProvider, Provider, StateStore
+from ..model.ports import Authorizer, Listener, ObjectProvider, Provider, SecretProvider, StateStore
 from ..model.records import State
 from ..model.worker import Document
 from .interrupt import Stop
@@ -31,7 +31,7 @@ class Ports:
 
     store: StateStore
     providers: Mapping[str, Provider]
-    secrets: Mapping[str, ObjectProvider] = field(default_factory=dict)
+    secrets: Mapping[str, SecretProvider] = field(default_factory=dict)
     authorizer: Authorizer | None = None
     listener: Listener | None = None
 

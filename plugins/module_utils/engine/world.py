@@ -19,7 +19,8 @@ class World:
 
     ``seen`` names the providers whose whole list we have; ``unseen`` maps the others that were asked to the reason why absence
     there proves nothing. ``twins`` maps an address to the sentence that
-    says which two objects claim the same generation of it, so that nobody can tell which one is meant.
+    says which two objects claim the same generation of it, so that nobody can tell which one is meant. ``versions`` are the current
+    ones of secrets, by store and path.
     """
 
     objects: Mapping[Address, tuple[Observation, ...]] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class World:
     seen: frozenset[str] = frozenset()
     unseen: Mapping[str, str] = field(default_factory=dict)
     twins: Mapping[Address, str] = field(default_factory=dict)
+    versions: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def at(self, address: Address) -> tuple[Observation, ...]:
         """Return the objects of an address, oldest generation first."""
@@ -59,6 +61,9 @@ def assemble(listings: Mapping[str, Listing], lineage: str) -> World:
         seen=frozenset(name for name, listing in listings.items() if listing.complete),
         unseen={name: _why(listing) for name, listing in listings.items() if not listing.complete},
         twins=twins,
+        versions={
+            (name, path): number for name, listing in listings.items() for path, number in listing.versions.items()
+        },
     )
 
 

@@ -14,6 +14,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from .mounts import recorded_mounts
 from .normal import HIDDEN_PREFIX
 from .worker import Spec
 
@@ -42,17 +43,19 @@ def recorded(key: bytes, spec: Spec, visible: Collection[str]) -> Spec:
     """Return the spec as state, plans and labels may hold it.
 
     `env` values that are not visible and what files hold are replaced by a keyed digest; files are a mapping by path, so that
-    they can be told apart field by field.
+    they can be told apart field by field, and so are mounted secrets.
     """
     env: Mapping[str, str] = spec.get("env", {})
     files = spec.get("files")
-    if not env and not files:
+    if not env and not files and "secrets" not in spec:
         return spec
     found = dict(spec)
     if env:
         found["env"] = {
             name: value if name in visible else _hidden(key, "env", f"{name}={value}") for name, value in env.items()
         }
+    if "secrets" in spec:
+        found["secrets"] = recorded_mounts(spec["secrets"])
     if files:
         found["files"] = {file["path"]: _recorded_file(key, file) for file in files}
     return found

@@ -12,15 +12,19 @@ from .address import Address
 from .digest import canonical, recorded, spec_digest
 from .entries import Entry
 from .errors import Problem
+from .mounts import Mount, Vaults, mount_problems, mounts_of
 from .normal import normalise_field
 from .rules import worker_problems
 from .schema_worker import ENGINE_FIELDS, FILE_SOURCES
 from .worker import Drain, Instance, Lifecycle, Spec
 
 _DEFAULT_LIFECYCLE = Lifecycle()
+NO_VAULTS = Vaults()
 
 
-def expand(entry: Entry, provider: str, depends_on: tuple[Address, ...], key: bytes) -> Iterator[Instance]:
+def expand(
+    entry: Entry, provider: str, depends_on: tuple[Address, ...], key: bytes, vaults: Vaults = NO_VAULTS
+) -> Iterator[Instance]:
     """Yield a worker's instances. What all of them share is made once and shared."""
     worker = entry.worker
     spec = {name: value for name, value in worker.items() if name not in ENGINE_FIELDS}
@@ -28,14 +32,22 @@ def expand(entry: Entry, provider: str, depends_on: tuple[Address, ...], key: by
     state, degrade = worker.get("state", "started"), tuple(worker.get("degrade", ()))
     lifecycle, count = _lifecycle(worker.get("lifecycle")), worker.get("count")
     overrides = _overrides(entry)
-    base = (spec, recorded(key, spec, visible), spec_digest(key, spec), state)
+    record = recorded(key, spec, visible)
+    base = (spec, record, spec_digest(key, spec), state, *_given(spec, record, depends_on, vaults))
     for index in (None,) if count is None else range(count):
         override = overrides.get(index)
         if override is None:
             own = base
         else:
             changed = overridden(entry.raw, spec, override)
-            own = (changed, recorded(key, changed, visible), spec_digest(key, changed), override.get("state", state))
+            record = recorded(key, changed, visible)
+            own = (
+                changed,
+                record,
+                spec_digest(key, changed),
+                override.get("state", state),
+                *_given(changed, record, depends_on, vaults),
+            )
         yield Instance(
             Address("worker", worker["name"], index),
             provider,
@@ -43,14 +55,25 @@ def expand(entry: Entry, provider: str, depends_on: tuple[Address, ...], key: by
             recorded=own[1],
             digest=own[2],
             lifecycle=lifecycle,
-            depends_on=depends_on,
             state=own[3],
+            mounts=own[4],
+            depends_on=own[5],
             degrade=degrade,
             source=entry.label,
         )
 
 
-def override_problems(entry: Entry) -> list[Problem]:
+def _given(
+    spec: Spec, record: Spec, depends_on: tuple[Address, ...], vaults: Vaults
+) -> tuple[tuple[Mount, ...], tuple[Address, ...]]:
+    """Return what secrets a worker is given, and what it depends on: those of them that the document has, too."""
+    mounts = mounts_of(spec, record, vaults)
+    sources = (source for mount in mounts for source in mount.sources)
+    needed = dict.fromkeys(one.address for one in sources if vaults.secrets.get(one.name.path) == one.store)
+    return mounts, (*depends_on, *needed) if needed else depends_on
+
+
+def override_problems(entry: Entry, vaults: Vaults = NO_VAULTS) -> list[Problem]:
     """Return what is wrong with single instances: the rules that hold for a worker hold for each of them."""
     found: list[Problem] = []
     for index, override in _overrides(entry).items():
@@ -59,6 +82,8 @@ def override_problems(entry: Entry) -> list[Problem]:
         changed.pop("env_visible", None)
         place = entry.place._replace(path=entry.place.under(("instances", index)))
         found.extend(worker_problems(changed, place))
+        if "secrets" in override or "files" in override:
+            found.extend(mount_problems(changed, vaults, place))
     return found
 
 

@@ -227,6 +227,7 @@ _ENV = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _PORT = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 _ADDRESS = r"(worker\.)?[a-z0-9][-a-z0-9_]*(\[[0-9]+\])?"
 _MOVABLE = _ADDRESS + "|owner\\." + NAME_PATTERN.strip("^$")
+_SHARE = r"[1-9][0-9]{0,4}|[1-9][0-9]?%|100%"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _SUBJECT = (  # the names are those of model/principal.py; * is no part of one
     r"(user|claimed):[!-)+-~]{1,255}|uid:(0|[1-9][0-9]{0,9})|(role|group|serviceaccount):[!-)+-~]{1,254}[!-~]"
@@ -305,6 +306,12 @@ FORMATS: dict[str, Format] = {
     "restart_policy": _plain("one of never, on_failure and always", r"never|on_failure|always", _restart_policy),
     "all_word": _plain("the word all", r"all|All|ALL"),
     "ulimit_name": _plain("the name of a limit of setrlimit(2) in lower case, such as nofile", r"[a-z]+"),
+    "share": Format(
+        "a number from 1, or a share such as 25%",
+        lambda value: str(_matching(_SHARE)(str(value))),
+        _SHARE,
+        converts=True,
+    ),
     "index": _plain("the index of an instance, such as 0", r"0|[1-9][0-9]{0,4}"),
     "base64": Format("base64", _base64, r"[A-Za-z0-9+/=\s]*", converts=True),
     "subject": _plain(

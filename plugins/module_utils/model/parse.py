@@ -17,6 +17,7 @@ from .digest import canonical, keyed
 from .entries import Entry, Fragment, read_entries
 from .errors import InvalidDocument, Problem
 from .expand import engine_part, expand, override_problems
+from .mounts import STORE, Vaults, mount_problems
 from .moved import moves_text, read_moves, still_there
 from .place import Place
 from .schema import Schema
@@ -66,9 +67,6 @@ def parse(
     depends, wrong = resolve(entries, names)
     problems += wrong
     chosen = choose(entries, "provider", raw.providers, providers, problems, deleting=raw.deleting)
-    for entry in entries:
-        if "instances" in entry.worker:
-            problems += override_problems(entry)
     moves, wrong = read_moves(raw.moved, raw.moved_place)
     problems += wrong
     secrets: tuple[Instance, ...] = ()
@@ -77,11 +75,19 @@ def parse(
 
         secrets, wrong = read_secrets(raw.secrets, stores, raw.stores, key, names_suffice=raw.deleting)
         problems += wrong
+    vaults = Vaults(
+        tuple(raw.stores) if isinstance(raw.stores, dict) and raw.stores else tuple(stores),
+        {one.address.name: one.provider.removeprefix(STORE) for one in secrets},
+    )
+    for entry in entries:
+        problems += mount_problems(entry.worker, vaults, entry.place)
+        if "instances" in entry.worker:
+            problems += override_problems(entry, vaults)
     if problems:
         raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.sources))
     instances: list[Instance] = []
     for entry, provider in zip(entries, chosen, strict=True):
-        instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key))
+        instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key, vaults))
     listed = tuple(entry.worker["name"] for entry in entries)
     problems = list(still_there(moves, instances, listed, raw.owner))
     if problems:

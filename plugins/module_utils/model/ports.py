@@ -7,7 +7,7 @@ A provider runs workers, a state backend remembers them, an authorizer decides, 
 has one conformance suite (tests/conformance/) that every implementation passes. The version below follows
 semantic versioning; a plug-in provider names the version that it was written for.
 
-Every call raises HodeiError and nothing else. No value here holds a secret except ``CreateRequest.spec``.
+Every call raises HodeiError and nothing else. No value here holds a secret except ``spec`` and ``secrets`` of a CreateRequest.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from .audit import AuditHead
 from .carry import Column
 from .change import Change
 from .errors import HodeiError, Problem
+from .mounts import Delivery, Source
 from .records import Event, Lease, Operation, OperationEnd, Run, State
 from .states import Intent, WorkerState
+from .store import Retrieved
 from .worker import Drain, Instance, Lifecycle, Spec
 
 if TYPE_CHECKING:  # whoever only converges does not load these
@@ -112,7 +114,7 @@ class Observation:
     ``key_id``, ``operation``, ``lineage``, ``protected`` and ``intent`` come from native labels; so do ``on_remove`` (empty where the
     provider does not write it down), ``drain``, how it is let finish its work, and ``draining``, that it does so now. ``details``
     is what operators of this provider ask for beside that (a process's ``pid``); nothing is decided by it. ``expires_at`` is when it
-    should have been renewed.
+    should have been renewed. ``secrets`` maps the key of each mount to the version that it gives, as ``model.mounts`` writes both.
     """
 
     address: Address
@@ -139,6 +141,7 @@ class Observation:
     drain: Drain | None = None
     draining: Draining | None = None
     stale: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -151,7 +154,7 @@ class Observation:
 @dataclass(frozen=True)
 class Listing:
     """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent. ``warnings`` are sentences
-    for the user about what could not be found out.
+    for the user about what could not be found out. ``versions`` are the current ones of all secrets of a store, by their paths.
 
     ``revision`` is its place in the order of all that the provider shows, see ``News``; 0 where there is no such order.
     """
@@ -161,6 +164,7 @@ class Listing:
     problem: HodeiError | None = None
     revision: int = 0
     warnings: tuple[str, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
 class News(NamedTuple):
@@ -205,8 +209,9 @@ class CreateRequest:
     Idempotent on (owner, address, generation) and ``digest``: the same again returns the object that is there,
     another digest is a conflict. For ``update``, ``etag`` must still be the object's (empty: any); a ``digest``
     equal to the object's leaves the spec alone and writes labels and lifecycle only, but for the fields named
-    in ``drifted``, which are put right; ``adopt_from`` names the foreign lineage that the object may carry and
-    loses. ``moved_from`` is the address that the object of this generation carries up to now: it gets ``address``
+    in ``drifted``, which are put right, and ``secrets``, which are given anew where their versions differ. ``secrets`` are all that
+    the object is given. ``adopt_from`` names the foreign lineage that the object may carry and loses. ``moved_from`` is the address that
+    the object of this generation carries up to now: it gets ``address``
     and its new labels in one step and is not touched otherwise; one that has it already is done, and another
     object there is a conflict. For these two, ``spec`` is empty and what the object is made of stays. For ``create``,
     ``native_id`` names a running object that belongs to nobody, as ``compare`` returned it: that one becomes ours instead
@@ -230,6 +235,7 @@ class CreateRequest:
     moved_from: Address | None = None
     native_id: str = ""
     drifted: tuple[str, ...] = ()
+    secrets: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -387,6 +393,13 @@ class ObjectProvider(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+class SecretProvider(ObjectProvider, Protocol):
+    """Has the secrets of a store."""
+
+    def read(self, source: Source, users: Sequence[Address]) -> Retrieved:
+        """Read a secret, whole, for the workers that are given it. Raises HodeiError: not_found, or what the store says."""
 
 
 class Provider(ObjectProvider, Protocol):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .errors import Problem
+from .mounts import WAYS
 from .place import Place
 from .quantities import show_size
 from .schema import schema_at
@@ -144,6 +145,30 @@ def _files(worker: Mapping[str, Any]) -> Said:
         )
 
 
+def _secrets(worker: Mapping[str, Any]) -> Said:
+    secrets = worker.get("secrets")
+    if not secrets:
+        return
+    given = {way: [entry[way] for entry in secrets if way in entry] for way in WAYS}
+    for way, places in given.items():
+        yield from _twice("secrets", way, places)
+    for name in given["env"]:
+        if name in worker.get("env", ()):
+            yield ("env", name), "a secret is given as this variable, too", "remove one of them"
+        if name.startswith("HODEI_") or name in OUR_VARIABLES:
+            yield ("secrets", name), "this variable is set for every worker and cannot be given", "choose another name"
+    lying = [*given["file"], *given["volume"]]
+    for path in lying:
+        if not path.strip("/") or ".." in path.split("/"):
+            yield (
+                ("secrets", path or "''"),
+                "this is no place inside of the secrets' directory",
+                "write one, such as db.key",
+            )
+        if any(other.startswith(f"{path.rstrip('/')}/") for other in lying):
+            yield ("secrets", path), "it is the directory of another secret", "rename one of them"
+
+
 def _size(file: Mapping[str, str]) -> int:
     """Return how many bytes a file holds; what is written in base64 is a little less than this."""
     if "content" in file:
@@ -188,12 +213,12 @@ def _network(worker: Mapping[str, Any]) -> Said:
 def _field_paths(worker: Mapping[str, Any]) -> Said:
     yield from _no_fields(("degrade",), worker.get("degrade", ()))
     ignored = worker.get("lifecycle", {}).get("ignore_changes", ())
-    yield from _no_fields(("lifecycle", "ignore_changes"), (one for one in ignored if not _is_file(one)))
+    yield from _no_fields(("lifecycle", "ignore_changes"), (one for one in ignored if not _is_place(one)))
 
 
-def _is_file(path: str) -> bool:
-    """Tell whether a path is about one file, as plans name it (`files.etc/app.toml`): the user's own names follow."""
-    return path.startswith("files.") and len(path) > len("files.")
+def _is_place(path: str) -> bool:
+    """Tell whether a path is about one file or secret, as plans name it (`files.etc/app.toml`): the user's own names follow."""
+    return any(path.startswith(one) and path != one for one in ("files.", *(f"secrets.{way}." for way in WAYS)))
 
 
 def _no_fields(place: tuple[str, ...], paths: Iterable[str]) -> Said:
@@ -202,7 +227,8 @@ def _no_fields(place: tuple[str, ...], paths: Iterable[str]) -> Said:
             from .guess import field_index
 
             name = path.rpartition(".")[2]
-            full = [f"{parent}.{name}" if parent else name for parent in field_index(WORKER).get(name, ())]
+            parents = (one for one in field_index(WORKER).get(name, ()) if "[]" not in one)
+            full = [f"{parent}.{name}" if parent else name for parent in parents]
             yield (
                 place,
                 f"'{path}' is not a field of a worker",
@@ -252,6 +278,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Said], ...] = (
     _drain,
     _volumes,
     _files,
+    _secrets,
     _reload,
     _resources,
     _restart,

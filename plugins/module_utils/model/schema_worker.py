@@ -365,6 +365,13 @@ LIFECYCLE = group(
             "The order of a replacement.",
             "destroy_before_create",
         ),
+        "max_unavailable": {
+            "type": ["string", "integer"],
+            "format": "share",
+            "description": "How many instances a run takes away at a time to restart or replace them, in the order of their indices: a "
+            "number, or a share such as `25%`, rounded down, one at least. When one does not come back, the rest stay as they are. Left "
+            "out: as many as `max_parallel` allows.",
+        },
         "drain": DRAIN,
         "on_remove": choice(
             ["destroy", "forget"],
@@ -430,6 +437,37 @@ RELOAD = group(
 
 _STATE = choice(["started", "stopped", "paused"], "What the worker should be doing.", "started")
 
+SECRETS = listed(
+    group(
+        {
+            "secret": formatted("secret_name", "The name of the secret; `@acme/db/password` has a tenant."),
+            "store": formatted(
+                "name", "The store that it lies in. Left out: where the document has the secret, else the only store."
+            ),
+            "version": integer("A certain version. Left out: the current one, also when that changes.", 1, 1 << 31),
+            "field": formatted("text", "One field of a secret that has fields."),
+            "env": formatted("env_name", "The variable that holds it."),
+            "file": formatted("text", "The file that holds it: a relative path lies in `HODEI_SECRETS_DIR`."),
+            "volume": formatted(
+                "text", "The directory that has a file for each field: a relative path lies in `HODEI_SECRETS_DIR`."
+            ),
+            "mode": formatted(
+                "mode", 'Permissions of the file or directory, in quotes. Left out: `"0400"` and `"0500"`.'
+            ),
+            "owner": {
+                "type": ["string", "integer"],
+                "format": "user",
+                "description": "Whose it is: `name`, `uid` or `user:group`. Left out: the worker's own user.",
+            },
+        },
+        required=("secret",),
+        oneOf=exactly_one("env", "file", "volume"),
+    ),
+    "Secrets that the worker is given. A new version of one in a file or volume is put in its place while the worker runs; for one in "
+    "`env` the worker is restarted, after it has finished its work.",
+    x_set=True,
+)
+
 _OVERRIDABLE = {
     "command": COMMAND,
     "cwd": formatted("text", "Working directory."),
@@ -438,6 +476,7 @@ _OVERRIDABLE = {
     "labels": LABELS,
     "ports": PORTS,
     "resources": RESOURCES,
+    "secrets": SECRETS,
     "user": {
         "type": ["string", "integer"],
         "format": "user",
@@ -516,7 +555,6 @@ WORKER = group(
     },
     "A worker.",
     required=("name",),
-    x_later={"secrets": "secrets come in a later version"},
 )
 
 

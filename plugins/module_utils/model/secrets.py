@@ -20,6 +20,7 @@ from .digest import canonical, keyed
 from .entries import Entry, EntryKind, Fragment, read_entries
 from .errors import HodeiError, Problem
 from .generated import digest_of, lifetime_of
+from .mounts import STORE
 from .normal import HIDDEN_PREFIX, compile_normal
 from .place import Place
 from .schema_secret import SECRET, SECRET_ENGINE_FIELDS, SOURCES
@@ -28,8 +29,6 @@ from .secret_rules import agreement_problems, generate_problems, rules_problems
 from .secret_value import SecretValue
 from .worker import Instance, Lifecycle, Spec
 
-#: Before the name of a store, where both it and providers have names.
-STORE = "store."
 MOST_TAGS = 38  # stores take 50, and some are ours
 #: What parts of a secret say wrong although each field is valid by itself.
 _PARTS = (("generate", generate_problems), ("rules", rules_problems), ("access", access_problems))

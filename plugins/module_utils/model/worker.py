@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from .address import Address
 from .errors import Problem
+from .mounts import Mount
 
 Spec = Mapping[str, Any]
 
@@ -55,7 +56,8 @@ class Lifecycle:
     """How the engine may treat a worker. Nothing of it reaches a provider, so no change of it touches an object.
 
     ``grace`` and ``ttl`` are seconds; ``replace`` is ``destroy_before_create`` or ``create_before_destroy``; ``drain`` None
-    stops a worker whatever it does; ``on_remove`` is ``destroy`` or ``forget``.
+    stops a worker whatever it does; ``on_remove`` is ``destroy`` or ``forget``; ``max_unavailable`` is how many instances may be away
+    at a time, as a number or a share (``25%``; empty: all).
     """
 
     grace: float = 10.0
@@ -65,6 +67,14 @@ class Lifecycle:
     replace: str = "destroy_before_create"
     drain: Drain | None = None
     on_remove: str = "destroy"
+    max_unavailable: str = ""
+
+    def most_away(self, count: int) -> int | None:
+        """Return how many of ``count`` instances may be away at a time; None for all."""
+        if not self.max_unavailable:
+            return None
+        number, share, _unused = self.max_unavailable.partition("%")
+        return max(1, count * int(number) // 100) if share else int(number)
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Instance:
     text); ``recorded`` is the same with every ``env`` value that is not declared visible replaced by a keyed digest:
     that is the form that state, plan, diff and labels may hold. ``digest`` is the keyed digest of what a provider
     makes of ``spec``. ``depends_on`` lists addresses.
-    ``source`` says where the entry was written (``hodei_workers[3]``, ``ci.yml: workers[0]``).
+    ``mounts`` are the secrets that it is given. ``source`` says where the entry was written (``hodei_workers[3]``, ``ci.yml: workers[0]``).
     """
 
     address: Address
@@ -88,6 +98,7 @@ class Instance:
     state: str = "started"
     degrade: tuple[str, ...] = ()
     source: str = ""
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def fragment(self) -> str:

@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 from ..model.address import SECRET, Address
 from ..model.carry import Carry, OnChange, Support
 from ..model.errors import HodeiError, Kind, Problem
+from ..model.mounts import Source
 from ..model.ports import CreateRequest, Fingerprint, Limits, Listing, Observation, Outcome, Target, Verb
 from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
 from ..model.secrets import expiry
 from ..model.states import WorkerState
-from ..model.store import Fault, Metadata, SecretInfo, Stage, Store, StoreError
+from ..model.store import Fault, Metadata, Retrieved, SecretInfo, Stage, Store, StoreError, Which
 from ..model.worker import Instance, Spec
 
 OURS = "hodei."
@@ -47,9 +48,9 @@ def _no_copies(_path: str) -> int | None:
 class SecretObjects:
     """See ``model.ports.ObjectProvider``.
 
-    ``material`` makes the value that a spec asks for. ``latest`` tells by the path of a secret that is to follow another one which
-    version of that is current; None of one that follows none. Both raise HodeiError. ``destroying``: what is deleted is gone for good.
-    ``parallel`` is how many calls the store takes at a time.
+    ``material`` makes the value that a spec asks for, ``use`` reads a secret for workers. ``latest`` tells by the path of a secret that
+    is to follow another one which version of that is current; None of one that follows none. All raise HodeiError. ``destroying``: what
+    is deleted is gone for good. ``parallel`` is how many calls the store takes at a time.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class SecretObjects:
         store: Store,
         owner: str,
         material: Callable[[Spec], Made],
+        use: Callable[[SecretName, Which, Sequence[str]], Retrieved],
         *,
         latest: Callable[[str], int | None] = _no_copies,
         destroying: bool = False,
@@ -67,6 +69,7 @@ class SecretObjects:
         self._owner = owner
         self._material = material
         self._latest = latest
+        self._use = use
         self._destroying = destroying
         self._parallel = parallel
         self._clock = clock
@@ -86,10 +89,16 @@ class SecretObjects:
 
     def list(self) -> Listing:
         """See all secrets of the owner in one call; one that is deleted is there only for who wants to destroy it."""
-        ours = (info for info in self._store.list() if info.metadata.tags.get("hodei.owner") == self._owner)
+        infos = [info for info in self._store.list() if self._destroying or info.deleted_at is None]
         warnings: list[str] = []
-        seen = [self._followed(info, warnings.append) for info in ours if self._destroying or info.deleted_at is None]
-        return Listing(tuple(seen), warnings=tuple(warnings))
+        ours = (info for info in infos if info.metadata.tags.get("hodei.owner") == self._owner)
+        seen = [self._followed(info, warnings.append) for info in ours]
+        versions = {info.name.path: found.number for info in infos if (found := info.at(Stage.CURRENT))}
+        return Listing(tuple(seen), warnings=tuple(warnings), versions=versions)
+
+    def read(self, source: Source, users: Sequence[Address]) -> Retrieved:
+        """Read a secret for workers. Raises HodeiError."""
+        return self._use(source.name, source.which, [str(user) for user in users])
 
     def _followed(self, info: SecretInfo, warn: Callable[[str], None]) -> Observation:
         """Say of a copy, too, that what it is a copy of has another value by now."""

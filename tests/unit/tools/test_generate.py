@@ -62,7 +62,7 @@ def test_the_published_schema_of_what_is_generated_accepts_what_ours_does(spec: 
         {"name": "a", "resources": {"memory": "512Mb"}},
         {"name": "a", "restart": "sometimes"},
         {"name": "a", "health": {}},
-        {"name": "a", "secrets": []},
+        {"name": "a", "secrets": [{"secret": "b"}]},
     ],
 )
 def test_the_published_schemas_refuse_what_editors_should_mark(worker: dict[str, Any]) -> None:

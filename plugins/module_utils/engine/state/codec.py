@@ -23,7 +23,7 @@ from ...model.worker import Drain, Lifecycle
 
 Row = tuple[Any, ...]
 
-_LIFECYCLE = ("grace", "ttl", "prevent_destroy", "ignore_changes", "replace", "on_remove")
+_LIFECYCLE = ("grace", "ttl", "prevent_destroy", "ignore_changes", "replace", "on_remove", "max_unavailable")
 
 
 def checksum(values: Row) -> int:

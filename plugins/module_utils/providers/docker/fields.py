@@ -47,6 +47,9 @@ COLUMN: Column = {
         "a relative path lies in the image's working directory; a change pauses the container for a moment; "
         "with a read-only root they lie in an `empty` volume; no change of their owner is seen",
     ),
+    "secrets.env": _none(_LATER),
+    "secrets.file": _none(_LATER),
+    "secrets.volume": _none(_LATER),
     "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": _NATIVE,
     "health": Carry(

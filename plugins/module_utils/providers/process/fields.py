@@ -19,6 +19,7 @@ def _none(note: str) -> Carry:
 
 
 _HOST_NETWORK = _none("a process shares the network of its host; choose a container provider")
+_LATER = "not in this version of the process provider"
 _NO_MODULE = _none("a process runs under the profile of its supervisor; choose a container provider")
 
 #: The column without a delegated cgroup; ``column`` gives it as it holds on a machine that has one.
@@ -53,6 +54,9 @@ COLUMN: Column = {
         OnChange.UPDATE,
         "in the worker's own directory, by relative path; absolute paths need a mount namespace, another owner needs root",
     ),
+    "secrets.env": _none(_LATER),
+    "secrets.file": _none(_LATER),
+    "secrets.volume": _none(_LATER),
     "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": Carry(Support.NATIVE, OnChange.RECORD),
     "health": _LIVE,

@@ -40,6 +40,7 @@ BAD: dict[str, list[Any]] = {
     "uuid": ["abc"],
     "restart_policy": ["sometimes"],
     "all_word": ["some"],
+    "share": ["0", "0%", "101%", "-1", "1.5", "half"],
     "index": ["01", "x", "-1"],
     "ulimit_name": ["NOFILE", ""],
     "base64": ["x", "aGVsbG8", "ü"],

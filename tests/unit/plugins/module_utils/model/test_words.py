@@ -25,9 +25,10 @@ LINEAGE = "0c6f1f0e-5f0e-4d53-9a0e-3d8f5f2a7c11"
 
 
 def said(*workers: Any) -> list[str]:
-    raw = RawDocument("ci", LINEAGE, [Fragment(list(workers))])
+    raw = RawDocument("ci", LINEAGE, [Fragment(list(workers))], stores={"local": {"type": "local"}})
+    schema: dict[str, Any] = {"properties": {}}
     with pytest.raises(InvalidDocument) as caught:
-        parse(raw, key=b"key", provider_schemas={"process": {"properties": {}}})
+        parse(raw, key=b"key", provider_schemas={"process": schema}, store_schemas={"local": schema})
     return [str(problem) for problem in caught.value.problems]
 
 

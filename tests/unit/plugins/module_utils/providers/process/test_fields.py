@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import SAFETY_FIELDS, Support, cell
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_providers
+from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import WAYS
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_worker import WORKER, spec_schema
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.fields import (
     COLUMN,
@@ -24,6 +25,8 @@ def leaves(prefix: str, schema: dict[str, Any]) -> Iterator[str]:
         path = f"{prefix}.{name}" if prefix else name
         if inner.get("properties"):
             yield from leaves(path, inner)
+        elif path == "secrets":
+            yield from (f"{path}.{way}" for way in WAYS)
         else:
             yield path
 
