@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -78,7 +78,7 @@ class Inputs:
 
 @dataclass
 class Draft:
-    """A plan in the making; the fields become those of ``model.change.Plan``, but for ``newly_written``: the secrets that get another
+    """A plan in the making; the fields become those of ``model.change.Plan``, but for ``renewed``: the secrets that get another
     version.
     """
 
@@ -88,7 +88,7 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     overdue: dict[Address, float] = field(default_factory=dict)
-    newly_written: set[Address] = field(default_factory=set)
+    renewed: Collection[Address] = ()
 
 
 def delete(

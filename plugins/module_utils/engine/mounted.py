@@ -20,7 +20,6 @@ from .world import World
 
 #: Where a version will be known only when it is there.
 NEW = "(a new version)"
-_CONTENT = ("value", "generate", "from")
 
 
 class Mounted(NamedTuple):
@@ -28,14 +27,6 @@ class Mounted(NamedTuple):
 
     fields: tuple[FieldChange, ...] = ()
     missing: str = ""
-
-
-def writes(change: Change) -> bool:
-    """Tell whether a secret gets another version by a change, or may."""
-    if change.action in (Action.CREATE, Action.REPLACE):
-        return True
-    paths = {field.path.partition(".")[0] for field in change.fields}
-    return change.action is Action.UPDATE and (not paths or bool(paths & {*_CONTENT}))
 
 
 def mounted(

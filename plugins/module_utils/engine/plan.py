@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..model.address import SECRET, Address
@@ -17,7 +18,7 @@ from .decide_secret import decide_secret
 from .finishing import STOPS
 from .guards import guard, lookalikes
 from .inputs import Draft, Inputs, protected
-from .mounted import mounted, mounted_but_going, writes
+from .mounted import mounted, mounted_but_going
 from .moves import Moves, Origin, follow
 from .options import GOING
 from .order import ordered
@@ -37,12 +38,11 @@ def make_plan(inputs: Inputs) -> Plan:
     wanted = _wanted(inputs, moves)
     problems, draft.warnings = not_carried(wanted.values(), inputs.columns)
     draft.problems += problems
-    for address, instance in wanted.items():
-        if address in moves.blocked:
-            draft.blocked[address] = moves.blocked[address]
-        else:  # secrets come first, so that it is known which of them get another version
-            _plan_wanted(inputs, draft, instance, held.get(address, _NOTHING), moves.origins.get(address))
-    follow_copies(draft, wanted)
+    secrets = [one for one in wanted.values() if one.address.kind == SECRET]
+    workers = [one for one in wanted.values() if one.address.kind != SECRET]
+    _plan_each(inputs, draft, secrets, moves)
+    draft.renewed = follow_copies(draft, wanted)  # which those workers are given that are planned now
+    _plan_each(inputs, draft, workers, moves)
     tell_ends(inputs, draft, wanted, held)
     for address, one in held.items():
         if address not in wanted and is_unwanted(inputs, moves, address):
@@ -95,6 +95,15 @@ def _wanted(inputs: Inputs, moves: Moves) -> dict[Address, Instance]:
     return {address: instance for address, instance in everything.items() if address in chosen}
 
 
+def _plan_each(inputs: Inputs, draft: Draft, instances: Iterable[Instance], moves: Moves) -> None:
+    for instance in instances:
+        address = instance.address
+        if address in moves.blocked:
+            draft.blocked[address] = moves.blocked[address]
+        else:
+            _plan_wanted(inputs, draft, instance, moves.held.get(address, _NOTHING), moves.origins.get(address))
+
+
 def _plan_wanted(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, origin: Origin | None = None) -> None:
     address = instance.address
     decision = _decide(inputs, draft, instance, held, moves_in=origin is not None)
@@ -108,8 +117,6 @@ def _plan_wanted(inputs: Inputs, draft: Draft, instance: Instance, held: Holding
     change = _change(inputs, instance, held, decision)
     if origin is not None:
         change = replace(change, moved_from=origin.address)
-    if address.kind == SECRET and writes(change):
-        draft.newly_written.add(address)
     draft.changes.append(change)
     draft.changes += leftovers(inputs, held, resumed=change.generation)
 
@@ -139,7 +146,7 @@ def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, *, 
             force=inputs.options.forces_replace(address),
             provider_of_seen=inputs.provider_of(held.seen),
         )
-    given = mounted(instance, held.seen, inputs.world, draft.newly_written, column)
+    given = mounted(instance, held.seen, inputs.world, draft.renewed, column)
     if given.missing:
         return Decision(Action.NOOP, blocked=given.missing)
     late = _late(inputs, instance, held)

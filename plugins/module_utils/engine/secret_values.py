@@ -21,8 +21,8 @@ _SOON, _PART = 7 * 86_400.0, 10
 _TOLD = 3
 
 
-def follow_copies(draft: Draft, wanted: Mapping[Address, Instance]) -> None:
-    """Have copies follow what gets another value in this very plan, and not only by the next one."""
+def follow_copies(draft: Draft, wanted: Mapping[Address, Instance]) -> set[Address]:
+    """Have copies follow what gets another value in this very plan, and not only by the next one; returns all that get one."""
     places = {one.address: place for place, one in enumerate(draft.changes) if one.address.kind == SECRET}
     copies = {address: one for address, one in wanted.items() if address in places and _tracks(one)}
     renewed = {address for address in places if _renews(draft.changes[places[address]], wanted.get(address))}
@@ -32,6 +32,7 @@ def follow_copies(draft: Draft, wanted: Mapping[Address, Instance]) -> None:
             change = draft.changes[places[address]]
             if change.action in _UNTOUCHED:
                 draft.changes[places[address]] = _copied(change)
+    return renewed
 
 
 def _tracks(instance: Instance) -> bool:

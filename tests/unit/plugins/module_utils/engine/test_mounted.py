@@ -205,3 +205,13 @@ def test_what_does_not_come_back_ends_the_roll_out(fleet: SecretFleet) -> None:
         "worker.web[3]": "skipped",
     }
     assert fleet.worker("worker.web[2]")["began_with"]["env.A"] == {"": "one"}
+
+
+def test_a_copy_that_follows_is_given_at_once(fleet: SecretFleet) -> None:
+    """Its source, the copy and the worker that has it change in one plan."""
+    workers = "[{name: web, secrets: [{secret: b, file: f}]}]"
+    secrets = "[{name: a, value: one}, {name: b, from: {secret: a}}]"
+    converge(fleet, secrets, workers)
+    done = converge(fleet, secrets.replace("one", "two"), workers)
+    assert done == {"secret.a": "update", "secret.b": "update", "worker.web": "update"}
+    assert fleet.worker("worker.web")["given"]["file.f"] == {"": "two"}
