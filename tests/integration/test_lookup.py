@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,16 +114,40 @@ def test_wherever_a_template_may_stand(site: Site) -> None:
     wait_for(lambda: not brokers(site), "the broker to go with its playbook")
 
 
-def test_the_playbook_of_the_page_works_as_it_stands(make_site: Callable[..., Site]) -> None:
-    """docs/lookup.md, for somebody who has read nothing else."""
-    page = (Path(__file__).resolve().parents[2] / "docs" / "lookup.md").read_text()
-    site = make_site(owner="shop")
-    store_of(site, {"db/password": CANARY.encode()}).close()
-    playbook = site.write("play.yml", page.partition("```yaml\n")[2].partition("```")[0])
-    site.variables = {name: value for name, value in site.variables.items() if name.startswith("ansible_")}
-    done = site.play(playbook)
-    assert (site.place / "app.conf").read_text() == f"password={CANARY}\n"
-    assert CANARY not in done.output
+def test_under_ansible_runner(site: Site) -> None:
+    """As AWX runs playbooks: one login, no value in what it keeps of the job but what the play itself shows, nobody left at its end."""
+    hidden = {"ansible.builtin.set_fact": {"fact": "{{ " + secret("account", field="token") + " }}"}, "no_log": True}
+    open_one, logins = show(secret("s1")), show("lookup('broker_status', 'logins')")
+    play = site.write_play([hidden, show("fact | length"), hidden, open_one, logins], name="of a job")
+    private = site.place / "job"
+    (private / "project").mkdir(parents=True)
+    play.rename(private / "project" / "play.yml")
+    words = [
+        "ansible-runner",
+        "run",
+        str(private),
+        "-p",
+        "play.yml",
+        "--inventory",
+        str(site.inventory()),
+        "--ident",
+        "1",
+        "-vvvv",
+    ]
+    done = subprocess.run(words, env=site.environment, cwd=site.place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    wait_for(lambda: not brokers(site), "the broker to go with its playbook")
+    kept = {path: path.read_bytes() for path in (private / "artifacts" / "1").rglob("*") if path.is_file()}
+    events = [json.loads(text) for path, text in kept.items() if path.parent.name == "job_events"]
+    told = [
+        one["event_data"]["res"]["msg"]
+        for one in sorted(events, key=lambda one: int(one["counter"]))
+        if one.get("event") == "runner_on_ok" and "msg" in one["event_data"]["res"]
+    ]
+    assert told == [len(CANARY), "value 1", 1]
+    assert [path.name for path, text in kept.items() if b"value 1" in text], "the control: what is shown is found"
+    assert not [path for path, text in kept.items() if CANARY.encode() in text]
+    assert CANARY not in done.stdout + done.stderr
 
 
 def test_what_our_modules_write_the_next_lookup_sees(make_site: Callable[..., Site]) -> None:

@@ -4,12 +4,13 @@
 
 The user has an Ansible of their own in an environment outside of our tree, a home directory of their own and no checkout.
 Of the collection only meta, plugins, roles, playbooks and extensions are left, which must be enough. Then each playbook of
-examples/smoke runs, and must leave no process behind.
+examples/smoke runs, and what docs/lookup.md tells a stranger to do, and must leave no process behind.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import leftovers
 import source
 
 ENOUGH = {"meta", "plugins", "roles", "playbooks", "extensions", "MANIFEST.json", "FILES.json"}
+PASSWORD_LENGTH = 32
 NEWEST_PYTHON = {"2.17": (3, 12), "2.18": (3, 13), "2.19": (3, 13)}
 
 
@@ -79,6 +81,22 @@ def documented(user: User, installed: Path) -> None:
             user.run("ansible-doc", "--type", kind, "--json", *names)
 
 
+def stranger(user: User) -> None:
+    """Somebody in an empty directory does what the page on the lookup says, word for word, and has the password in a file."""
+    page = (ROOT / "docs" / "lookup.md").read_text().partition("## What you can ask for")[0]
+    for name, block in re.findall(r"`(\w+\.yml)`[^`]*```yaml\n(.*?)```", page, re.DOTALL):
+        (user.home / name).write_text(block)
+    said = ""
+    for line in re.findall(r"^\$ (ansible-playbook .*)$", page, re.MULTILINE):
+        said += user.run(*line.split(), "-e", '{"hodei_backend": {"allow_ephemeral": true}}', "-vvv")
+    password = (user.home / "app.conf").read_text().strip().removeprefix("password=")
+    if len(password) != PASSWORD_LENGTH or password in said or "TASK [Write its configuration]" not in said:
+        print(
+            f"the page on the lookup: a password of {len(password)} characters; said:\n{said.replace(password, '(password)')}"
+        )
+        raise SystemExit(1)
+
+
 def main() -> int:
     version, tarball = sys.argv[1], Path(sys.argv[2]).resolve()
     if sys.version_info[:2] > NEWEST_PYTHON[version]:
@@ -94,6 +112,7 @@ def main() -> int:
         for playbook in playbooks:
             # An inventory of workers knows no localhost, and need not: it is there by itself.
             user.run("ansible-playbook", "-i", smoke / "smoke.hodei.yaml", playbook)
+        stranger(user)
         left = leftovers.end(f"HOME={user.home}")
         print("".join(f"{line}\n" for line in left), end="")
     print(f"ansible-core {version}: {len(playbooks)} playbooks")
