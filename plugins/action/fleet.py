@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import secrets as random
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from ansible import constants
@@ -18,12 +21,19 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # 
     gather,
     progress,
     python_version,  # noqa: F401
+    sealing,
     shards,
     templates,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.documents import load_document
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import SECRET_FIELDS, WORKER_FIELDS
-from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import (
+    HodeiError,
+    InvalidDocument,
+    Kind,
+    Problem,
+)
+from ansible_collections.hodei.workers.plugins.plugin_utils.recognising import Recogniser
 from ansible_collections.hodei.workers.plugins.plugin_utils.rendering import Templates, trust_as_template
 
 #: What modules are about that are not about the whole document, and the fields of one entry that they take.
@@ -36,6 +46,14 @@ _ABOUT = {
 _WRITING = ("fleet", "secret")
 #: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
 _REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info")
+#: What modules take that goes to a program's standard input, and may be a secret.
+_TAKING_INPUT = {"worker_exec": "stdin"}
+#: What leaves no way to hand a module over but in a file, and what to do about it.
+_CURES = {
+    "async": "Run it without async.",
+    "become_method": "Use become_method: sudo.",
+    "connection": "Use a connection that can pipeline, such as ssh or local.",
+}
 
 
 class ActionModule(ActionBase):
@@ -44,6 +62,11 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = True
     _supports_diff = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sealed = ""
+        self._written: list[str] = []  # documents and templates that were read
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module of the same name with what was gathered."""
@@ -54,6 +77,7 @@ class ActionModule(ActionBase):
             self._display.warning(sentence)
         try:
             arguments, payload = self._gather(name, variables)
+            payload = self._without_secrets(name, arguments, payload, variables)
         except HodeiError as error:
             raise AnsibleActionFail(str(error)) from None
         if self._connection.transport in direct.LOCAL:
@@ -99,7 +123,66 @@ class ActionModule(ActionBase):
         renderer = Templates(
             self._templar, self._loader, variables, lambda path: str(self._find_needle("templates", path))
         )
-        return templates.render_files(payload, variables, renderer.read, renderer.render)
+        return templates.render_files(payload, variables, self._noting(renderer.read), renderer.render)
+
+    def _noting(self, read: templates.Read) -> templates.Read:
+        def noted(name: str) -> templates.Template:
+            template = read(name)
+            self._written.append(template.text)
+            return template
+
+        return noted
+
+    def _without_secrets(
+        self, name: str, arguments: dict[str, Any], payload: dict[str, Any], variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Keep the secrets of a task back, to be handed to the module over its standard input. Raises HodeiError."""
+        task = self._task.get_ds() or "{{ vars }}"  # which stands for all variables
+        recognise = Recogniser([task, self._task.module_defaults, *self._written], variables)
+        taken = _TAKING_INPUT.get(name)
+        if taken in arguments and recognise([arguments[taken]]):
+            payload = {**payload, "input": {taken: arguments.pop(taken)}}
+        sealed = sealing.seal(payload, f"sealed {random.token_hex(8)}", recognise)
+        payload = self._judged(sealed.payload, [*sealing.refused(arguments, recognise, taken), *sealed.problems])
+        self._sealed = sealed.values
+        obstacle = self._obstacle() if self._sealed else ""
+        if obstacle:
+            left = (
+                f"with {obstacle} it would lie in a file on {variables.get('inventory_hostname')} while the task runs"
+            )
+            cure = _CURES[obstacle.partition(" ")[0]]
+            if sealed.recognised:
+                raise HodeiError(Kind.COMPATIBILITY, f"the task has a secret, and {left}", hint=cure)
+            self._display.warning(f"{sealed.literal} may be plain text, and {left}. Keep it in Ansible Vault. {cure}")
+        return payload
+
+    def _judged(self, payload: dict[str, Any], problems: Sequence[Problem]) -> dict[str, Any]:
+        """Return a payload in which no secret stands where it must not. Raises InvalidDocument."""
+        if problems:
+            raise InvalidDocument(problems)
+        return payload
+
+    def _obstacle(self) -> str:
+        """Say what keeps Ansible from handing a module over through a pipe, if something does."""
+        become = self._connection.become
+        if self._task.async_val:
+            return "async"
+        if become is not None and (become.name == "su" or not getattr(become, "pipelining", True)):
+            return f"become_method {become.name}"
+        return "" if self._connection.has_pipelining else f"connection {self._connection.transport}"
+
+    def _is_pipelining_enabled(self, module_style: str, wrap_async: bool = False) -> bool:
+        """Hand a module that has secrets over through a pipe, also where that is turned off: otherwise it lies in a file."""
+        if not self._sealed or self._obstacle():
+            return bool(super()._is_pipelining_enabled(module_style, wrap_async))
+        with suppress(KeyError, AttributeError, AnsibleError):  # not every connection asks
+            self._connection.set_option("pipelining", True)
+        return module_style == "new"
+
+    def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any = None) -> Any:
+        """Put secrets in at the last moment: arguments that Ansible shows when it is debugged have references."""
+        sealed = {"_sealed": self._sealed} if self._sealed and module_name.startswith("hodei.workers.") else {}
+        return super()._configure_module(module_name, {**module_args, **sealed}, task_vars)
 
     def _is_direct(self, variables: dict[str, Any]) -> bool:
         delegated = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
@@ -116,7 +199,7 @@ class ActionModule(ActionBase):
         """Do what _execute_module does, but for packing the module."""
         self._update_module_args(module, arguments, variables)
         done = self._low_level_execute_command(
-            direct.command(module), sudoable=False, in_data=direct.arguments(arguments)
+            direct.command(module), sudoable=False, in_data=direct.arguments({**arguments, "_sealed": self._sealed})
         )
         profiled = "profile" in inspect.signature(self._parse_returned_data).parameters  # since ansible-core 2.19
         result: dict[str, Any] = self._parse_returned_data(done, *(["legacy"] if profiled else []))
@@ -130,6 +213,7 @@ class ActionModule(ActionBase):
         try:
             with open(self._find(path, variables), encoding="utf-8") as file:
                 text = file.read()
+                self._written.append(text)
         except UnicodeDecodeError as error:
             raise AnsibleActionFail(f"{path}: byte {error.start} is no text in UTF-8; save the file as UTF-8") from None
         content = load_document(text, path)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -15,7 +15,7 @@ from ansible_collections.hodei.workers.plugins.action.fleet import ActionModule 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import gather, shards, templates
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.chart import concluded, rows
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.doctor.machine import compared_clock
-from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument, Problem
 from ansible_collections.hodei.workers.plugins.module_utils.model.finding import findings_of, problem
 
 
@@ -46,6 +46,11 @@ class ActionModule(FleetAction):
             _tried(lambda: shards.refuse_shared(payload["owner"], variables, template), None, broken)
         whole = _tried(lambda: self._rendered(payload, variables), None, broken) or templates.without_templates(payload)
         return arguments, whole | {"broken": broken}
+
+    def _judged(self, payload: dict[str, Any], problems: Sequence[Problem]) -> dict[str, Any]:
+        """Note what stands where it must not: it is sealed, and stays here."""
+        found = rows(findings_of("document", InvalidDocument(problems))) if problems else []
+        return payload | {"broken": [*payload["broken"], *found]}
 
 
 def _tried(call: Callable[[], Any], instead: Any, broken: list[dict[str, str]]) -> Any:

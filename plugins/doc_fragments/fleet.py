@@ -54,6 +54,10 @@ options:
     description:
       - What the action plugin gathered from arguments, variables and files. Not for use by hand.
     type: str
+  _sealed:
+    description:
+      - The secrets of it. Not for use by hand.
+    type: str
 requirements:
   - Python >= 3.11
   - psutil (process provider)

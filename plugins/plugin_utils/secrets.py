@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible import constants, template
@@ -32,13 +32,13 @@ def never_templated(value: Any) -> Any:
     return wrap_var(value)
 
 
-def is_from_lookup(value: Any) -> bool:
-    """Tell whether a text is, as a whole, a value that a lookup of this playbook returned: here, in another fork, or in a fact.
+def are_from_lookup(texts: Sequence[str]) -> list[bool]:
+    """Tell which texts are, or hold, values that lookups of this playbook returned: here, in another fork, or in a fact.
 
-    By a keyed digest that the broker remembers. A text in which a value is only a part is not recognised, and after the broker was
-    killed only what it has given since is. Another text that happens to be the same is taken for it.
+    The broker remembers them: short ones only where they are the whole text; after it was killed, what it has given since. Another
+    text that happens to be the same is taken for one.
     """
-    return isinstance(value, str) and desk().known([value.encode(errors="surrogatepass")])[0]
+    return desk().known(texts) if texts else []
 
 
 def written() -> None:

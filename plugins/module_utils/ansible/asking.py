@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..broker.client import Client
+from ..broker.given import SHORTEST_WITHIN, Given
 from ..broker.playbook import Playbook, possible, this_playbook
 from ..broker.wire import Frame
+from ..model.secret_value import SecretValue
 
+__all__ = ["SHORTEST_WITHIN", "Alone", "Desk", "desk"]
 _BROKER = "ansible_collections.hodei.workers.plugins.module_utils.ansible.brokering"
 
 
@@ -22,8 +25,8 @@ class Desk(Protocol):
     def ask(self, request: Mapping[str, Any]) -> Frame:
         """Return the answer to a request (``broker/service.py``). Raises HodeiError; its ``fault`` is what a store had to say."""
 
-    def known(self, values: Sequence[bytes]) -> list[bool]:
-        """Tell which values somebody in this playbook was given, as far as is remembered; asks no store."""
+    def known(self, texts: Sequence[str]) -> list[bool]:
+        """Tell which texts are or hold values that somebody in this playbook was given, as far as is remembered; asks no store."""
 
     def forget(self) -> None:
         """Say that secrets were written: what was read before is read again."""
@@ -33,7 +36,7 @@ class Alone:
     """No broker can run here: the process logs in by itself, for each question."""
 
     def __init__(self) -> None:
-        self._given: set[bytes] = set()
+        self._given = Given(bytes.hex)
 
     def ask(self, request: Mapping[str, Any]) -> Frame:
         """Read, and log out at once. Raises HodeiError."""
@@ -46,12 +49,12 @@ class Alone:
         service.close(5.0)
         if "error" in answer.head:
             raise Refused(answer.head["error"])
-        self._given.add(answer.body)
+        self._given.add(SecretValue(answer.body))
         return answer
 
-    def known(self, values: Sequence[bytes]) -> list[bool]:
-        """Tell which values this process was given."""
-        return [value in self._given for value in values]
+    def known(self, texts: Sequence[str]) -> list[bool]:
+        """Tell which texts are or hold values that this process was given."""
+        return self._given.known([text.encode(errors="surrogatepass").hex() for text in texts], texts)
 
     def forget(self) -> None:
         """Nothing is kept."""

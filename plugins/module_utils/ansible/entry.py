@@ -12,6 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..model.errors import HodeiError, InvalidDocument
+from .sealing import credentials
 from .spec import Spec
 
 Result = dict[str, Any]
@@ -20,6 +21,7 @@ Result = dict[str, Any]
 def run(argument_spec: Spec, handler: Callable[[AnsibleModule], Result], **constraints: Any) -> None:
     """Run a module. ``handler`` returns its result; a result with ``failed`` fails the task, a HodeiError too."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **constraints)
+    module.no_log_values |= credentials(module.params)
     try:
         result = handler(module)
     except HodeiError as error:

@@ -24,6 +24,7 @@ from .arguments import octets, seconds
 from .forwards import forwards
 from .patience import Patience, condition
 from .result import draining_result, observation_result
+from .sealing import opened
 from .session import Session, open_session
 
 
@@ -97,7 +98,7 @@ def run_exec(module: AnsibleModule) -> dict[str, Any]:
             ExecRequest(
                 target=target,
                 command=tuple(params["command"]),
-                stdin=(params["stdin"] or "").encode(),
+                stdin=(opened(params).get("input", params)["stdin"] or "").encode(),
                 timeout=seconds(params, "timeout"),
                 limit=octets(params, "limit"),
                 cwd=params["chdir"] or "",

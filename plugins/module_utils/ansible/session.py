@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import Counter
@@ -32,6 +31,7 @@ from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
 from ..stores.registry import store_schemas
 from .owning import Origin, find_origin, names_before, not_moved_yet, refuse_moved
+from .sealing import opened
 
 if TYPE_CHECKING:
     from ..stores.objects import SecretObjects
@@ -87,7 +87,7 @@ class Payload:
 
 def read_payload(params: Mapping[str, Any]) -> Payload:
     """Bring arguments and payload together; a task that bypassed the action plugin has its arguments alone."""
-    gathered = json.loads(params["_payload"]) if params.get("_payload") else {}
+    gathered = opened(params)
     documents = gathered.get("documents", [])
 
     sources: dict[str, str] = {}

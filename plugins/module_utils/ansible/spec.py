@@ -15,7 +15,8 @@ Spec = dict[str, dict[str, Any]]
 
 _LIST_OF_TEXT = {"type": "list", "elements": "str", "default": []}
 
-#: What every module takes: whose fleet, and where things are. ``_payload`` is what the action plugin gathered.
+#: What every module takes: whose fleet, and where things are. ``_payload`` is what the action plugin gathered, ``_sealed``
+#: the secrets that references in it stand for.
 FLEET: Spec = {
     "owner": {"type": "str"},
     "lineage": {"type": "str"},
@@ -25,6 +26,7 @@ FLEET: Spec = {
     "moved": {"type": "list", "elements": "dict"},
     "document": {"type": "raw"},
     "_payload": {"type": "str", "no_log": True},
+    "_sealed": {"type": "str", "no_log": True},
 }
 
 WORKERS: Spec = {"workers": {"type": "raw"}}

@@ -9,10 +9,11 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..model.errors import HodeiError, Kind
+from .given import LONGEST_WITHIN
 from .meeting import Meeting
 from .playbook import Playbook, ended
 from .processes import peer_of, started_at
@@ -22,7 +23,8 @@ from .wire import Frame, HungUpError, Opening, ProtocolError, open_as_client, re
 ANSWER_SECONDS = 120.0
 _OPENING_SECONDS, _START_SECONDS = 15.0, 30.0
 _ATTEMPTS = 3
-_MOST_MARKS = 4000
+_MOST_CHARACTERS = 30_000  # of one question: JSON may write six for one
+_OF_EACH = 8  # what a digest adds to that
 _GONE = (FileNotFoundError, ConnectionError, HungUpError)
 _SILENT = "the broker of secrets does not answer"
 
@@ -72,13 +74,16 @@ class Client:
             hint="It does so when it is killed, and with a process that is no fork of its ansible-playbook.",
         )
 
-    def known(self, values: Sequence[bytes]) -> list[bool]:
-        """Tell which values were secrets that somebody in this playbook was given; starts no broker."""
-        marks, found = list(map(self._playbook.mark, values)), list[bool]()
-        for start in range(0, len(marks), _MOST_MARKS):
-            some = marks[start : start + _MOST_MARKS]
-            answer = self._ask_running({"op": "known", "marks": some})
-            found += answer.head["known"] if answer else [False] * len(some)
+    def known(self, texts: Sequence[str]) -> list[bool]:
+        """Tell which texts are or hold secrets that somebody in this playbook was given; starts no broker."""
+        found = [False] * len(texts)
+        if self._ask_running({"op": "known", "marks": [], "texts": []}) is None:
+            return found
+        for portion in _portions(texts):
+            marks = [self._playbook.mark(texts[number].encode(errors="surrogatepass")) for number, _piece in portion]
+            answer = self._ask_running({"op": "known", "marks": marks, "texts": [piece for _number, piece in portion]})
+            for (number, _piece), known in zip(portion, answer.head["known"] if answer else (), strict=False):
+                found[number] = found[number] or known
         return found
 
     def forget(self) -> None:
@@ -151,6 +156,22 @@ class Client:
             raise
         self._connection = connection
         return connection
+
+
+def _portions(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
+    """Divide texts into questions, each text after its position; of what is long, pieces overlap by what may be found in them."""
+    portion: list[tuple[int, str]] = []
+    size = 0
+    for number, text in enumerate(texts):
+        for start in range(0, max(1, len(text)), _MOST_CHARACTERS - LONGEST_WITHIN):
+            piece = text[start : start + _MOST_CHARACTERS]
+            size += len(piece) + _OF_EACH
+            if portion and size > _MOST_CHARACTERS:
+                yield portion
+                portion, size = [], len(piece) + _OF_EACH
+            portion.append((number, piece))
+    if portion:
+        yield portion
 
 
 def _impostor(who: str) -> HodeiError:

@@ -14,11 +14,10 @@ from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
 from ..model.store import Stage, StoreError, Which
 from .cache import Cache
+from .given import Given
 from .session import Opener
 from .sessions import Sessions
 from .wire import Frame
-
-MOST_MARKS = 100_000
 
 
 class Service:
@@ -27,8 +26,7 @@ class Service:
     def __init__(self, opener: Opener, mark: Callable[[bytes], str], cache: Cache | None = None) -> None:
         self._sessions = Sessions(opener)
         self._cache = cache or Cache()
-        self._mark = mark
-        self._marks: dict[str, None] = {}
+        self._given = Given(mark)
 
     def answer(self, request: Mapping[str, Any]) -> Frame:
         """Answer one request; what goes wrong is an answer, too."""
@@ -36,7 +34,7 @@ class Service:
             if request["op"] == "read":
                 return self._read(request)
             if request["op"] == "known":
-                return Frame({"known": [one in self._marks for one in request["marks"]]})
+                return Frame({"known": self._given.known(request["marks"], request["texts"])})
             if request["op"] == "forget":
                 self._cache.forget()
                 return Frame({})
@@ -56,6 +54,7 @@ class Service:
     def close(self, seconds: float) -> list[str]:
         """Forget all values at once, then log out; see ``Sessions.close``."""
         self._cache.close()
+        self._given.forget()
         return self._sessions.close(seconds)
 
     def _read(self, request: Mapping[str, Any]) -> Frame:
@@ -69,13 +68,8 @@ class Service:
             lambda: self._cache.get(key, lambda: login.read(name, which), request["max_age"]),
         )
         value = _field(found.value, request["field"], name)
-        self._remember(value)
+        self._given.add(value)
         return Frame({"version": found.version.number}, value.reveal())
-
-    def _remember(self, value: SecretValue) -> None:
-        self._marks[self._mark(value.reveal())] = None
-        if len(self._marks) > MOST_MARKS:
-            self._marks.pop(next(iter(self._marks)), None)
 
 
 def which_of(version: int | str) -> Which:

@@ -287,3 +287,5 @@ SECRET = group(
 SECRET_ENGINE_FIELDS = frozenset(("name", "tenant", "store", "rules", "lifecycle", "access"))
 #: What gives a secret its value.
 SOURCES = ("value", "value_base64", "fields", "generate", "from")
+#: Those of them that hold it.
+PLAIN = ("value", "value_base64", "fields")

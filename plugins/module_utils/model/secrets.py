@@ -23,7 +23,7 @@ from .generated import digest_of, lifetime_of
 from .mounts import STORE
 from .normal import HIDDEN_PREFIX, compile_normal
 from .place import Place
-from .schema_secret import SECRET, SECRET_ENGINE_FIELDS, SOURCES
+from .schema_secret import PLAIN, SECRET, SECRET_ENGINE_FIELDS, SOURCES
 from .secret_name import SecretName
 from .secret_rules import agreement_problems, generate_problems, rules_problems
 from .secret_value import SecretValue
@@ -32,7 +32,6 @@ from .worker import Instance, Lifecycle, Spec
 MOST_TAGS = 38  # stores take 50, and some are ours
 #: What parts of a secret say wrong although each field is valid by itself.
 _PARTS = (("generate", generate_problems), ("rules", rules_problems), ("access", access_problems))
-_PLAIN = ("value", "value_base64", "fields")
 
 
 @lru_cache(maxsize=1)
@@ -181,7 +180,7 @@ def expand_secret(entry: Entry, store: str, key: bytes) -> Instance:
     recorded = dict(spec)
     value = _value(spec)
     if value is not None:
-        for field in _PLAIN:
+        for field in PLAIN:
             spec.pop(field, None)
             recorded.pop(field, None)
         spec["value"] = value

@@ -31,4 +31,4 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[Any]:
         """Return a number for V(logins), else whether it is from the lookup."""
         status = secrets.desk().ask({"op": "status"}).head
-        return [status["logins"] if one == "logins" else secrets.is_from_lookup(one) for one in terms]
+        return [status["logins"] if one == "logins" else secrets.are_from_lookup([one])[0] for one in terms]

@@ -28,6 +28,7 @@ from ...model.settings import Setting
 from ...model.worker import Document
 from ...providers.registry import config_schemas
 from .. import session
+from ..sealing import opened
 from ..session import Payload
 from . import machine, state, world
 from .chart import Chart, concluded, rows
@@ -106,7 +107,7 @@ class _Examination:
     def _payload(self) -> Payload:
         """Read what the controller gathered; what it could not gather is a finding, and so is a broken backend."""
         params = dict(self._params)
-        gathered = json.loads(params["_payload"]) if params.get("_payload") else {}
+        gathered = opened(params)
         self._broken = bool(gathered.get("broken"))
         for one in gathered.get("broken", ()):
             self._chart.findings.append(problem("document", one["message"], one["cure"]))
@@ -117,7 +118,7 @@ class _Examination:
         gathered["backend"] = None
         for one in gathered.get("documents", ()):
             one["content"].pop("backend", None)
-        return session.read_payload({**params, "backend": None, "_payload": json.dumps(gathered)})
+        return session.read_payload({**params, "backend": None, "_payload": json.dumps(gathered), "_sealed": None})
 
     def _configs(self, payload: Payload) -> dict[str, dict[str, Any]]:
         """Read the providers by themselves: a document with another problem must not hide them. Its own are told by the document."""

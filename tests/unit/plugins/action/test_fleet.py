@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible._internal._datatag._tags import VaultedValue
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
@@ -33,10 +34,14 @@ class Action(ActionModule):
             delegate_to=None,
             diff=False,
             environment=[],
+            get_ds=lambda: None,
+            module_defaults=[],
             get_search_path=lambda: [str(play)],
         )
         context = SimpleNamespace(check_mode=False, diff=False)
-        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), transport="ssh", become=None)
+        connection = SimpleNamespace(
+            _shell=SimpleNamespace(tmpdir=None), transport="ssh", become=None, has_pipelining=True
+        )
         super().__init__(task, connection, context, loader, Templar(loader=loader, variables=variables), None)
         self.sent: dict[str, Any] = {}
         self.variables = variables
@@ -110,3 +115,64 @@ def test_shared_machines_are_refused(tmp_path: Path) -> None:
     (tmp_path / "own.yml").write_text("owner: a\nworkers: []\n")
     del local["hodei_owner"], variables["hodei_owner"]
     assert Action("fleet", {"document": "own.yml"}, variables, tmp_path).payload()["owner"] is None
+
+
+SECRET = {"name": "a", "value": "plain-canary"}
+
+
+def test_secrets_are_no_arguments_and_go_through_a_pipe(tmp_path: Path) -> None:
+    """They are put in when the module is packed, and it is never a file, though pipelining is turned off."""
+    action = Action("secret", dict(SECRET), {}, tmp_path)
+    assert "plain-canary" not in json.dumps(action.payload())
+    assert "plain-canary" not in str(action.sent)
+    assert action._is_pipelining_enabled("new")
+    assert "plain-canary" in action._sealed
+
+
+def test_a_fleet_without_secrets_is_sent_as_the_user_has_it(tmp_path: Path) -> None:
+    action = Action("fleet", {"workers": [{"name": "a"}]}, {}, tmp_path)
+    action._connection.is_pipelining_enabled = lambda wrap: False
+    action.payload()
+    assert not action._is_pipelining_enabled("new")
+
+
+@pytest.mark.parametrize("obstacle", ["async", "become_method su", "connection ssh"])
+def test_where_no_pipe_is_a_plain_value_is_a_warning_and_a_vaulted_one_is_refused(
+    tmp_path: Path, obstacle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    action = Action("secret", dict(SECRET), {}, tmp_path)
+    monkeypatch.setattr(action._display, "warning", warned.append)
+    _obstruct(action, obstacle)
+    action.payload()
+    (warning,) = warned
+    assert warning.startswith(f"value may be plain text, and with {obstacle} it would lie in a file")
+    assert "ansible-vault" in warning
+    vaulted = VaultedValue(ciphertext="$ANSIBLE_VAULT;1.1;AES256").tag("vaulted-canary")
+    action = Action("secret", {"name": "a", "value": vaulted}, {}, tmp_path)
+    _obstruct(action, obstacle)
+    with pytest.raises(AnsibleActionFail, match=f"has a secret, and with {obstacle}") as refused:
+        action.payload()
+    assert "canary" not in str(refused.value)
+    assert not action.sent
+
+
+def _obstruct(action: Action, obstacle: str) -> None:
+    if obstacle == "async":
+        action._task.async_val = 60
+    elif obstacle.startswith("become"):
+        action._connection.become = SimpleNamespace(name="su", pipelining=False)
+    else:
+        action._connection.has_pipelining = False
+
+
+def test_input_of_a_program_may_be_a_secret_and_its_arguments_may_not(tmp_path: Path) -> None:
+    vaulted = VaultedValue(ciphertext="$ANSIBLE_VAULT;1.1;AES256").tag("vaulted-canary")
+    action = Action("worker_exec", {"address": "a", "command": ["cat"], "stdin": vaulted}, {}, tmp_path)
+    action.payload()
+    assert "stdin" not in action.sent["module_args"]
+    assert "vaulted-canary" not in str(action.sent)
+    assert "vaulted-canary" in action._sealed
+    action = Action("worker_exec", {"address": "a", "command": ["echo", vaulted]}, {}, tmp_path)
+    with pytest.raises(AnsibleActionFail, match=r"command\[1\]: holds a value from Ansible Vault"):
+        action.payload()

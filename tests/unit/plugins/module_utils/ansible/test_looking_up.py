@@ -32,9 +32,9 @@ class FakeDesk:
             return Frame({"version": 1}, found)
         raise Refused({"kind": found[0], "fault": found[1], "message": "so it is", "hint": "", "where": ""})
 
-    def known(self, values: Sequence[bytes]) -> list[bool]:
+    def known(self, texts: Sequence[str]) -> list[bool]:
         """Know nothing."""
-        return [False for _unused in values]
+        return [False for _unused in texts]
 
     def forget(self) -> None:
         """Forget nothing."""

@@ -97,10 +97,12 @@ def test_what_nobody_foresaw_says_its_type_and_no_text(journal: Path) -> None:
 
 
 def test_what_was_given_is_known_and_nothing_else(service: Service) -> None:
-    """By its mark; what was read and not given (another field, say) is not."""
+    """By its mark, and within a text; what was read and not given (another field, say) is not."""
     service.answer(read("a"))
     asked = [canary(name).encode().hex() for name in ("a", "b")]
-    assert service.answer({"op": "known", "marks": asked}).head == {"known": [True, False]}
+    assert service.answer({"op": "known", "marks": asked, "texts": ["", ""]}).head == {"known": [True, False]}
+    texts = [f"db://user:{canary(name)}@host" for name in ("a", "b")]
+    assert service.answer({"op": "known", "marks": ["", ""], "texts": texts}).head == {"known": [True, False]}
 
 
 def test_forgotten_is_read_again(service: Service, journal: Path) -> None:
