@@ -147,7 +147,7 @@ def test_where_no_pipe_is_a_plain_value_is_a_warning_and_a_vaulted_one_is_refuse
     action.payload()
     (warning,) = warned
     assert warning.startswith(f"value may be plain text, and with {obstacle} it would lie in a file")
-    assert "ansible-vault" in warning
+    assert "Ansible Vault" in warning
     vaulted = VaultedValue(ciphertext="$ANSIBLE_VAULT;1.1;AES256").tag("vaulted-canary")
     action = Action("secret", {"name": "a", "value": vaulted}, {}, tmp_path)
     _obstruct(action, obstacle)
