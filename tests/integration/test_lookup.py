@@ -69,7 +69,7 @@ def test_wherever_a_template_may_stand(site: Site) -> None:
     tasks = [
         {"ansible.builtin.set_fact": {"fact": "{{ " + secret("account", field="token") + " }}"}, "no_log": True},
         show("fact | length", name="task {{ " + secret("account", field="user") + " }}"),
-        show("lookup('broker_status', fact, fact ~ 'x', 'me', wantlist=True)"),
+        show("lookup('broker_status', fact, fact ~ 'x', 'me', 'meat', wantlist=True)"),
         show(secret("braces")),
         show("item", **{"with_hodei.workers.secret": ["braces", "s3"]}),
         show("query('hodei.workers.secret', 's2', 'nope', 's3', on_missing='skip')"),
@@ -92,7 +92,7 @@ def test_wherever_a_template_may_stand(site: Site) -> None:
     assert CANARY not in done.output
     assert said[1:8] == [
         len(CANARY),
-        [True, False, True],
+        [True, True, True, False],
         BRACES,
         [BRACES, "value 3"],
         ["value 2", "value 3"],

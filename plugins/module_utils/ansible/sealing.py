@@ -24,7 +24,7 @@ Recognise: TypeAlias = "Callable[[Sequence[Any]], Mapping[int, str]]"
 #: These may have secrets anywhere: they are not kept in state. What libraries say about connections may name them.
 _CONNECTING = ("providers", "stores", "backend")
 _INPUT = "input"  # what goes to a program's standard input
-_USE = "use `secrets:`"
+_MOUNT = "use `secrets: [{secret: NAME, "
 _MOST_TOLD = 20
 _SHORTEST_HIDDEN = 6  # a shorter one is part of too many words
 
@@ -199,16 +199,14 @@ def _words(leaf: _Leaf) -> tuple[str, str]:
     if leaf.area.kind != "workers":
         return "and would be recorded and shown", "write it as plain text if it is no secret"
     path = leaf.path[3:] if leaf.path[1:2] == ("instances",) else leaf.path[1:]
-    field, mount, harm = path[0] if path else "", "file: PATH", "which would be recorded and shown"
+    field, use, harm = path[0] if path else "", f"{_MOUNT}file: PATH}}]`", "which would be recorded and shown"
     if field == "env":
-        mount = f"env: {path[1] if len(path) > 1 else 'NAME'}"
+        use = f"{_MOUNT}env: {path[1] if len(path) > 1 else 'NAME'}}}]`"
         harm = "which `env` shows to whoever may look at the worker"
     elif field == "files":
+        use = "write `{{ 'NAME' | hodei.workers.secret_reference }}` in its place"
         harm = "which would lie in the records of its provider"
-    return (
-        harm,
-        f"{_USE}: keep it in a secret (hodei_secrets), and give the worker `secrets: [{{secret: NAME, {mount}}}]`",
-    )
+    return harm, f"keep it in a secret (hodei_secrets), and {use}"
 
 
 def _first(problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -82,12 +82,12 @@ def test_nothing_is_sealed_where_there_is_nothing() -> None:
             "hodei_workers__x[0].command[1]",
             "file:",
         ),
-        ({"workers": [{"name": "a", "labels": {"x": HIDDEN}}]}, {}, "workers[0].labels.x", "use `secrets:`"),
+        ({"workers": [{"name": "a", "labels": {"x": HIDDEN}}]}, {}, "workers[0].labels.x", "use `secrets: ["),
         (
             {"workers": [{"name": "a", "files": [{"path": "p", "content": f"k={HIDDEN}"}]}]},
             {},
             "workers[0].files[0].content",
-            "file: PATH}",
+            "secret_reference",
         ),
         (
             {"workers": [{"name": "a", "instances": {"1": {"env": {"DB": HIDDEN}}}}]},
@@ -95,7 +95,7 @@ def test_nothing_is_sealed_where_there_is_nothing() -> None:
             "workers[0].instances.1.env.DB",
             "env: DB}",
         ),
-        ({"document": "fleet.yml"}, {}, "fleet.yml: workers[0].cwd", "use `secrets:`"),
+        ({"document": "fleet.yml"}, {}, "fleet.yml: workers[0].cwd", "use `secrets: ["),
         ({}, {"hodei_secrets": [{"name": "a", "tags": {"x": HIDDEN}}]}, "hodei_secrets[0].tags.x", "only `value`"),
         ({}, {"hodei_owner": HIDDEN}, "hodei_owner", "plain text"),
         ({"owner": HIDDEN}, {}, "owner", "plain text"),
