@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,7 +62,7 @@ class Rig(Protocol):
 
     A rig may have ``without``: what of the port's promises the provider does not keep although no column tells it, each with
     the reason: ``ttl`` (somebody else ends what has lived too long), ``watch`` (nobody tells what changes), ``keeping`` (no
-    restart puts back files that are missing).
+    restart puts back files that are missing), ``losing`` (nothing loses secrets but the worker itself), ``many`` (fifty at once).
     """
 
     def open(self, settle: float = 0.1) -> Provider:
@@ -89,8 +90,18 @@ class Rig(Protocol):
         """Remove everything."""
 
 
+class SecretRig(Rig, Protocol):
+    """What is asked beside that of the rig of a provider that gives workers their secrets."""
+
+    def lose_secrets(self, worker: Observation) -> None:
+        """Delete the secrets of a worker behind everybody's back, as the start of a machine does."""
+
+    def hold(self, values: Sequence[str]) -> set[str]:
+        """Say what, of all that the provider keeps for its workers, holds one of these texts; ``secrets`` is where they belong."""
+
+
 #: What a provider may lack that is no field of its column: its rig says so in ``without``.
-BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch", "keeping")
+BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch", "keeping", "losing", "many")
 
 
 def needs(fleet: Fleet, *names: str) -> None:
@@ -178,6 +189,16 @@ class ProcessRig:
                 continue
             if mark in entries and leads_session(pid):
                 os.kill(pid, signal.SIGKILL)
+
+    def lose_secrets(self, worker: Observation) -> None:
+        """Delete the place of all secrets."""
+        shutil.rmtree(os.readlink(self.directory / "secrets"))
+
+    def hold(self, values: Sequence[str]) -> set[str]:
+        """Look into all files below the owner's directory, and at where secrets lie."""
+        found = {str(path.relative_to(self.directory)) for path in _holding(self.directory, values)}
+        link = self.directory / "secrets"
+        return found | ({"secrets"} if link.is_symlink() and any(_holding(link.readlink(), values)) else set())
 
     def close(self) -> None:
         """Delete all workers, of any lineage, and end the supervisor, which would leave by itself soon."""
@@ -277,6 +298,12 @@ class DockerRig:
             with contextlib.suppress(APIError):  # what a test has begun to delete
                 self._api.remove_container(container["Id"], v=True, force=True)
         return not found
+
+
+def _holding(directory: Path, values: Sequence[str]) -> list[Path]:
+    """Find files below a directory that hold one of some texts; links are not followed."""
+    files = [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path for path in files if any(value.encode() in path.read_bytes() for value in values)]
 
 
 def leads_session(pid: int) -> bool:

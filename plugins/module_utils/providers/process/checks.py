@@ -13,22 +13,92 @@ from typing import Any
 
 from ...model.errors import Problem
 from ...model.worker import Instance
+from ..references import expand_all
 from .mapping import command_line
 from .supervisor.capabilities import capability_number
+from .supervisor.given import HOME_DIR
 from .supervisor.users import identity
-from .supervisor.wire import DEFAULT_PATH, RefusedError
+from .supervisor.wire import DEFAULT_PATH, SECRETS_NAME, RefusedError
 
 Said = Iterator[tuple[str, str, str]]
 
 
-def instance_problems(instance: Instance) -> list[Problem]:
-    """Return what is wrong with one instance."""
+def instance_problems(instance: Instance, provider: str = "", *, trusting: bool = False) -> list[Problem]:
+    """Return what is wrong with one instance; ``trusting`` gives secrets to one that runs as we do, too."""
     name = f"worker.{instance.address.name}"
     return [
         Problem(f"{name}.{path}", message, hint, instance.source)
-        for check in (_program, _user, _ports, _volumes, _files, _ulimits, _capabilities)
+        for check in (_program, _user, _ports, _volumes, _files, _secrets, _ulimits, _capabilities)
         for path, message, hint in check(instance)
+    ] + ([] if trusting else _exposed(instance, provider))
+
+
+def _exposed(instance: Instance, provider: str) -> list[Problem]:
+    """Secrets are for who cannot read those of others anyway: who runs as we do reads our keys, the state, and all that we write."""
+    try:
+        who = identity(str(instance.spec.get("user", "")))
+    except RefusedError:
+        return []  # told already
+    if not instance.mounts or (who.uid if who else os.geteuid()) != os.geteuid():
+        return []
+    first = "give it a user: of its own" if os.geteuid() == 0 else "converge as root and give it a user: of its own"
+    return [
+        Problem(
+            f"worker.{instance.address.name}.secrets",
+            "the worker would run as the user of this task, who can read the keys of the stores, the state and every other secret",
+            f"{first}, or trust it: `trust: same_user` in provider '{provider}' (docs/secrets/mounts.md)",
+            instance.source,
+        )
     ]
+
+
+def _secrets(instance: Instance) -> Said:
+    """Where they lie, and that nothing else lies there."""
+    for mount in instance.mounts:
+        place = f"files.{mount.place}" if mount.in_home else f"secrets.{mount.key}"
+        if mount.way == "env":
+            continue
+        if mount.place.startswith("/") and not mount.in_home:
+            yield (
+                place,
+                "an absolute path needs a mount namespace, which a process has not",
+                "give a relative path: it lies in $HODEI_SECRETS_DIR",
+            )
+        if f"{mount.place}/".startswith(f"{HOME_DIR}/"):
+            yield place, "here the files lie that name secrets", "choose another path"
+        if mount.in_home:
+            continue  # told of as a file
+        try:
+            identity(mount.owner)
+        except RefusedError as error:
+            hint = "choose a user that this machine has; only root can give a file to somebody else"
+            yield f"{place}.owner", error.message.replace("run a worker as", "give a file to"), hint
+    if not instance.mounts:
+        return
+    for field, name in (("files", "path"), ("volumes", "path")):
+        for one in instance.spec.get(field, ()):
+            if f"{one[name]}/".lstrip("/").startswith(f"{SECRETS_NAME}/"):
+                yield (
+                    f"{field}.{one.get('name', one[name])}",
+                    "here the secrets of the worker lie",
+                    "choose another path",
+                )
+    drain = instance.lifecycle.drain
+    told = {name: instance.spec.get(name) for name in ("program", "command", "cwd", "health", "reload")}
+    told["lifecycle.drain"] = [dict(drain.tell), dict(drain.busy)] if drain else None
+    for field, value in told.items():
+        for name in [mount.place for mount in instance.mounts if mount.way == "env"]:
+            if _refers(value, name):
+                yield (
+                    field,
+                    f"$({name}) is a secret, which others would see here",
+                    f"have the program read ${name} itself",
+                )
+
+
+def _refers(value: Any, name: str) -> bool:
+    """Tell whether a reference stands somewhere in a nest of lists and mappings."""
+    return bool(expand_all(value, {name: ""}) != expand_all(value, {}))
 
 
 def _program(instance: Instance) -> Said:

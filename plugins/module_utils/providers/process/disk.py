@@ -52,8 +52,8 @@ def listing(directory: str, provider: str) -> Listing:
         problem = HodeiError(
             Kind.INTERNAL, f"the worker record {broken} cannot be read", hint="End what it is about, and delete it."
         )
-    drift = _drift(directory, seen)
-    rows = (one.row(drift.get(one.id)) for one in seen)
+    drift, secrets = _drift(directory, seen), _secrets(directory, seen)
+    rows = (one.row(drift.get(one.id), secrets.get(one.id)) for one in seen)
     return Listing(tuple(map(observation, rows)), complete=problem is None, problem=problem, revision=revision)
 
 
@@ -72,6 +72,35 @@ def _drift(directory: str, records: Sequence[Record]) -> Mapping[str, dict[str, 
         return Drift().look(records, workers)
     finally:
         os.close(workers)
+
+
+def _secrets(directory: str, records: Sequence[Record]) -> Mapping[str, dict[str, str]]:
+    """Look which secrets workers have."""
+    if not any(one.secrets for one in records):
+        return {}
+    from .supervisor.dirs import open_directory
+    from .supervisor.mounts import Mounts
+
+    owner = open_directory(directory)
+    mounts = Mounts(directory, owner)
+    try:
+        return {one.id: mounts.seen(one) for one in records}
+    finally:
+        mounts.close()
+        os.close(owner)
+
+
+def readable(directory: str) -> list[Record]:
+    """Return the workers on record, as far as records can be read, of whatever provider."""
+    try:
+        records = os.open(os.path.join(directory, RECORDS_DIR), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    boot = procfs.boot_id()
+    try:
+        return [as_seen(one, boot) for _unused, one in read_all(records) if isinstance(one, Record)]
+    finally:
+        os.close(records)
 
 
 def look_up(directory: str, worker: str) -> Record | None:

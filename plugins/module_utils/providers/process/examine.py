@@ -29,6 +29,7 @@ def examine(directory: str, provider: str, client: Client, ours: Version) -> Ite
     yield from _rights(directory, found)
     yield from _supervisor(directory, provider, client, ours)
     yield from _left_over(Path(directory))
+    yield from _shared(directory)
 
 
 def _rights(directory: str, found: os.stat_result) -> Iterator[Finding]:
@@ -91,6 +92,22 @@ def _age(pid: int) -> str:
     seconds = max(0.0, procfs.boottime() - process.started / _TICKS)
     hours, minutes = divmod(int(seconds) // 60, 60)
     return f", running for {hours} h {minutes} min" if hours else f", running for {minutes} min {int(seconds) % 60} s"
+
+
+def _shared(directory: str) -> Iterator[Finding]:
+    """Workers with secrets that run as one user, from whom a process cannot keep what another one has."""
+    users: dict[str, set[str]] = {}
+    for record in disk.readable(directory):
+        if record.secrets:
+            users.setdefault(record.spec["user"], set()).add(record.name)
+    for user, names in sorted(users.items()):
+        if len(names) > 1:
+            shown = ", ".join(sorted(names)[:5]) + (" and more" if len(names) > 5 else "")
+            yield warning(
+                "rights",
+                f"workers that can read each other's secrets, because they run as {user or 'the same user as this task'}: {shown}",
+                "Give each a user: of its own where that matters.",
+            )
 
 
 def _left_over(directory: Path) -> Iterator[Finding]:

@@ -18,8 +18,12 @@ def _none(note: str) -> Carry:
     return Carry(Support.NONE, note=note)
 
 
+_IN_PLACE = Carry(
+    Support.NATIVE,
+    OnChange.UPDATE,
+    "in `HODEI_SECRETS_DIR`, by relative path, in memory; absolute paths need a mount namespace, another owner needs root",
+)
 _HOST_NETWORK = _none("a process shares the network of its host; choose a container provider")
-_LATER = "not in this version of the process provider"
 _NO_MODULE = _none("a process runs under the profile of its supervisor; choose a container provider")
 
 #: The column without a delegated cgroup; ``column`` gives it as it holds on a machine that has one.
@@ -54,9 +58,9 @@ COLUMN: Column = {
         OnChange.UPDATE,
         "in the worker's own directory, by relative path; absolute paths need a mount namespace, another owner needs root",
     ),
-    "secrets.env": _none(_LATER),
-    "secrets.file": _none(_LATER),
-    "secrets.volume": _none(_LATER),
+    "secrets.env": Carry(Support.NATIVE, OnChange.UPDATE, "read at the start; another version takes a restart"),
+    "secrets.file": _IN_PLACE,
+    "secrets.volume": _IN_PLACE,
     "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": Carry(Support.NATIVE, OnChange.RECORD),
     "health": _LIVE,
@@ -117,6 +121,12 @@ PROCESS_CONFIG: dict[str, Any] = {
             "format": "duration",
             "default": "250ms",
             "description": "A worker without a health check counts as started once it has lived this long.",
+        },
+        "trust": {
+            "type": "string",
+            "enum": ["same_user"],
+            "description": "`same_user` gives secrets to workers that run as the user of the task, too. Such a worker can read what that "
+            "user can: its keys, the state, and the secrets of all other workers.",
         },
         "service_manager": {
             "type": "boolean",

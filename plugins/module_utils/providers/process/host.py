@@ -22,6 +22,10 @@ _WITHOUT_SCOPE = (
     "workers may end with this login session, because the service manager cannot be asked for a scope of their own; "
     "set service_manager: true and run with XDG_RUNTIME_DIR set, or set KillUserProcesses=no in logind.conf"
 )
+_ON_DISK = (
+    "secrets of workers lie on a disk, readable by their worker alone and until the machine starts again, because neither "
+    "{places} is a tmpfs that this user can write to; mount one: mount -t tmpfs tmpfs /dev/shm -o mode=1777"
+)
 
 
 class Host(NamedTuple):
@@ -84,6 +88,14 @@ def survival(host: Host, service_manager: bool) -> tuple[str, tuple[str, ...]]:
     if scoped:
         return ("boot", ()) if host.linger else ("login", (_WITHOUT_LINGER,))
     return ("session", (_WITHOUT_SCOPE,)) if host.session else ("boot", ())
+
+
+def secrets_warning() -> tuple[str, ...]:
+    """Say that secrets would be written to a disk, where they are."""
+    from .supervisor import memory
+
+    looked = memory.places()
+    return () if memory.find(looked) else (_ON_DISK.format(places=" nor ".join(looked)),)
 
 
 def scope_command(host: Host, owner: str, unique: str) -> list[str]:

@@ -9,11 +9,9 @@ import os
 
 from ..relocating import drop, relocate
 from .client import Client
-from .disk import as_seen
+from .disk import readable
 from .supervisor import procfs
 from .supervisor import record as states
-from .supervisor.record import Record, read_all
-from .supervisor.wire import RECORDS_DIR
 
 _SECRETS = b"HODEI_SECRETS_DIR="
 
@@ -57,16 +55,7 @@ def _owner_of(home: str) -> str:
 
 
 def _homes_on_record(directory: str) -> list[str]:
-    try:
-        records = os.open(os.path.join(directory, RECORDS_DIR), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return []
-    boot = procfs.boot_id()
-    try:
-        seen = [as_seen(one, boot) for _unused, one in read_all(records) if isinstance(one, Record)]
-    finally:
-        os.close(records)
-    return [one.home for one in seen if one.pid and one.state not in states.ENDED]
+    return [one.home for one in readable(directory) if one.pid and one.state not in states.ENDED]
 
 
 def _homes_of_processes() -> list[str]:

@@ -9,11 +9,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ...model.errors import HodeiError, Kind
 from ..relocating import drop, former
 from .client import Connection
 from .supervisor import procfs
+from .supervisor.dirs import open_directory
+from .supervisor.mounts import Mounts
 from .supervisor.wire import (
     EVENTS_NAME,
     LOCK_NAME,
@@ -50,6 +53,10 @@ def _clear(directory: str, connect: Callable[[], Connection | None], patience: f
     for name in os.listdir(directory):
         if name in _FILES or (name.startswith("supervisor-") and ".pyz" in name):
             os.unlink(os.path.join(directory, name))
+    with suppress(FileNotFoundError):
+        owner = open_directory(directory)
+        Mounts(directory, owner).leave()
+        os.close(owner)
     for name in (RECORDS_DIR, WORKERS_DIR, LOGS_DIR, VOLUMES_DIR):
         _remove_empty(os.path.join(directory, name))
     _remove_empty(directory)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...model.address import Address
 from ...model.errors import HodeiError, Kind
+from ...model.mounts import Delivery
 from ...model.ports import Activity, CreateRequest, Draining, DrainRequest, News, Observation, Outcome, Target, Verb
 from ...model.states import Intent, WorkerState
 from ...model.worker import Drain, Spec
@@ -56,6 +58,7 @@ def draft(request: CreateRequest, settings: Settings, host_env: Mapping[str, str
         "on_remove": request.lifecycle.on_remove,
         "labels": {name: str(value) for name, value in request.spec.get("labels", {}).items()},
         "spec": None if request.adopt_from or request.moved_from else wire_spec(request, settings, host_env),
+        "given": None if request.adopt_from or request.moved_from else [given(one) for one in request.secrets],
     }
 
 
@@ -127,12 +130,30 @@ def file(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"path": one["path"], "mode": int(one.get("mode", "0644"), 8), "owner": str(one.get("owner", "")), **held}
 
 
+def given(one: Delivery) -> dict[str, Any]:
+    """Return a secret for the supervisor: the one place where its values are not hidden."""
+    mount = one.mount
+    return {
+        "key": mount.key,
+        "way": mount.way,
+        "place": mount.place,
+        "mode": int(mount.mode, 8),
+        "owner": str(mount.owner),
+        "version": one.version,
+        "values": {
+            name: binascii.b2a_base64(value.reveal(), newline=False).decode() for name, value in one.values.items()
+        },
+    }
+
+
 def portions(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of parts of a bulk request that a line of the wire has room for, whatever their files hold."""
     start = weight = 0
     for index, item in enumerate(items):
-        spec = item.get("draft", item).get("spec") or {}
-        own = sum(len(file.get("content", "")) + len(file.get("content_base64", "")) for file in spec.get("files", ()))
+        draft = item.get("draft", item)
+        files = (draft.get("spec") or {}).get("files", ())
+        own = sum(len(file.get("content", "")) + len(file.get("content_base64", "")) for file in files)
+        own += sum(len(text) for one in draft.get("given") or () for text in one["values"].values())
         if weight and weight + own > _PORTION:
             yield start, index
             start, weight = index, 0
@@ -215,8 +236,8 @@ def observation(row: Row) -> Observation:
     """Turn a row (``supervisor/wire.py: ROW``) into what the engine sees."""
     external, name, key, generation, lineage, state, digest, etag, operation, key_id, *rest = row
     intent, protected, reason, exit_code, restarts, created_at, started_at, ports, *more, _provider = rest
-    # A supervisor of an older version tells neither a pid nor of draining nor of files nor of leaving.
-    told_pid, drain, draining, drift, stale, on_remove = (*more, *(None,) * 6)[:6]
+    # A supervisor of an older version tells neither a pid nor of draining nor of files nor of leaving nor of secrets.
+    told_pid, drain, draining, drift, stale, on_remove, secrets = (*more, *(None,) * 7)[:7]
     seen = _STATES.get(state, WorkerState.UNKNOWN)
     pid = told_pid if seen.alive else 0
     return Observation(
@@ -243,6 +264,7 @@ def observation(row: Row) -> Observation:
         draining=_draining(*draining) if draining else None,
         drift=drift or {},
         stale=bool(stale),
+        secrets=secrets or {},
     )
 
 

@@ -87,6 +87,7 @@ class ProcessProvider:
         self._owner = owner
         self._environ = os.environ if environ is None else environ
         self._service_manager = bool(config.get("service_manager", True))
+        self._trusting = config.get("trust") == "same_user"
         low, _unused, high = str(config.get("port_range", "20000-29999")).partition("-")
         self._settings = mapping.Settings(name, owner, (int(low), int(high)), float(config.get("settle", 0.25)))
         if not 0 < int(low) <= int(high) < 65536:
@@ -150,6 +151,7 @@ class ProcessProvider:
                 hint="Choose another provider, or run the task on a Linux host.",
             )
         survives, warnings = host.survival(self._host, self._service_manager)
+        warnings += host.secrets_warning()
         connection = self._client.connect()
         if connection is None:
             limits = host.expected_limits(self._host, self._service_manager)
@@ -169,7 +171,11 @@ class ProcessProvider:
         """Say what cannot work on this machine: volumes and users that a process cannot have, programs that are missing."""
         from .checks import instance_problems
 
-        return [problem for instance in instances for problem in instance_problems(instance)]
+        return [
+            problem
+            for instance in instances
+            for problem in instance_problems(instance, self._name, trusting=self._trusting)
+        ]
 
     def events(self, target: Target, limit: int) -> list[Event]:
         """Return what the supervisor noted about a worker, oldest first."""

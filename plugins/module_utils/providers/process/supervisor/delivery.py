@@ -100,6 +100,18 @@ def prepare(exchange: Exchange, place: Place, files: Iterable[File]) -> None:
             raise UnplacedError(error.errno, error.strerror, file.path) from error
 
 
+def prepare_links(exchange: Exchange, place: Place, links: Mapping[str, str]) -> None:
+    """Make links, by their paths, that take the places of what is there but directories. Raises UnplacedError."""
+    for path, target in links.items():
+        parent, _unused, name = path.rpartition("/")
+        try:
+            directory = exchange.keep(_walk(parent, place, make=True))
+            if not _leads(name, target, directory):
+                exchange.prepare_link(directory, name, target)
+        except OSError as error:
+            raise UnplacedError(error.errno, error.strerror, path) from error
+
+
 def put_missing(place: Place, files: Sequence[File]) -> None:
     """Write the files that are not there; what lies in the place of one stays as it is. Raises OSError."""
     missing = [file for file in files if not _is_there(file.path, place)]
@@ -132,6 +144,13 @@ def look(path: str, place: Place) -> tuple[int, os.stat_result]:
     except OSError:
         os.close(directory)
         raise
+
+
+def _leads(name: str, target: str, directory: int) -> bool:
+    try:
+        return os.readlink(name, dir_fd=directory) == target
+    except OSError:
+        return False
 
 
 def _is_there(path: str, place: Place) -> bool:

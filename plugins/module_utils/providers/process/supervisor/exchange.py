@@ -30,19 +30,23 @@ class Exchange:
         """Write a file under another name; ``directory`` stays the caller's until the exchange is over. Raises OSError."""
         if _is_directory(name, directory):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        temporary = self._free_name(directory)
+        self._waiting.append((directory, temporary, name))
+        write_new(temporary, directory, data, mode, owner)
+
+    def prepare_link(self, directory: int, name: str, target: str) -> None:
+        """Make a link under another name. Raises OSError."""
+        if _is_directory(name, directory):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        temporary = self._free_name(directory)
+        self._waiting.append((directory, temporary, name))
+        os.symlink(target, temporary, dir_fd=directory)
+
+    def _free_name(self, directory: int) -> str:
+        """Name a draft; one of this name was left by somebody who was killed."""
         temporary = f".hodei-{len(self._waiting)}.new"
         remove_file(temporary, directory)
-        fd = os.open(temporary, _NEW, 0o600, dir_fd=directory)
-        self._waiting.append((directory, temporary, name))
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-            if owner is not None and owner != (os.geteuid(), os.getegid()):
-                os.fchown(fd, *owner)
-            os.fchmod(fd, mode)
-        finally:
-            os.close(fd)
+        return temporary
 
     def keep(self, descriptor: int) -> int:
         """Close a directory when the exchange is over."""
@@ -71,6 +75,20 @@ class Exchange:
                 continue
         for descriptor in self._descriptors:
             os.close(descriptor)
+
+
+def write_new(name: str, directory: int, data: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Write a file that was not there; owner and mode are set by descriptor. Raises OSError."""
+    fd = os.open(name, _NEW, 0o600, dir_fd=directory)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        if owner is not None and owner != (os.geteuid(), os.getegid()):
+            os.fchown(fd, *owner)
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
 
 
 def _is_directory(name: str, directory: int) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 
 from . import drain, procfs
 from . import record as states
-from .changing import change_files, clear_unfinished, keep, unpacked
+from .changing import change, clear_unfinished, keep, unpacked
 from .delivery import kept_name
 from .dirs import exists, make_owned, remove_file
-from .drift import Drift
+from .drift import Drift, who
 from .exchange import Exchange
 from .failpoint import reach
 from .record import TTL, NotBegunError, Record, create, read_all, read_id, record_id, replace
@@ -32,6 +32,8 @@ from .world import World, disk_problem
 
 #: What a request may change of a worker that goes on living, besides its spec.
 _LABELS = ("lineage", "key_id", "operation", "protected", "on_remove", "labels", "intent")
+#: Whoever has opened a directory of secrets that are replaced can read on for so many seconds.
+READ_ON = 5.0
 #: And what an adoption changes, which has no spec: whose digest it is stays true.
 _ADOPTED = ("lineage", "operation")
 
@@ -63,8 +65,12 @@ class Fleet:
             worker.take_over()
             if worker.active:
                 worker.tell("adopted", f"pid {found.pid}" if found.pid else "")
+        tokens = {worker.record.token for worker in self.workers.values()}
         if not broken:
-            clear_unfinished(directory, {worker.record.token for worker in self.workers.values()})
+            clear_unfinished(directory, tokens)
+            self._world.mounts.keep_only(tokens)
+        for worker in self.workers.values():
+            self._world.mounts.sweep(worker.record)
 
     def _set_aside(self, name: str, problem: Exception) -> None:
         """Drop a record of nothing, and one that an earlier boot has torn; another one stays for a person to look at."""
@@ -89,14 +95,14 @@ class Fleet:
         """Return one observation per worker."""
         records = [worker.record for worker in self.workers.values()]
         drift = self._drift.look(records, self._world.directories.workers)
-        return [record.row(drift.get(record.id)) for record in records]
+        return [worker.row(drift.get(worker.record.id)) for worker in self.workers.values()]
 
     def news(self, changed: Collection[str]) -> dict[str, Any]:
         """Return how some workers are now, by id; those that are gone by what they were called."""
-        found = [self.workers[name].record for name in changed if name in self.workers]
-        drift = self._drift.refresh(found, self._world.directories.workers)
+        found = [self.workers[name] for name in changed if name in self.workers]
+        drift = self._drift.refresh([worker.record for worker in found], self._world.directories.workers)
         return {
-            "news": [record.row(drift.get(record.id)) for record in found],
+            "news": [worker.row(drift.get(worker.record.id)) for worker in found],
             "gone": [read_id(name) for name in changed if name not in self.workers],
             "revision": self._world.revision(),
         }
@@ -126,7 +132,7 @@ class Fleet:
         reach("admit")
         world = self._world
         name = record_id(draft["name"], draft["key"], draft["generation"])
-        draft, files = unpacked(draft)
+        draft, contents = unpacked(draft)
         ports = world.ports.allocate(name, draft["spec"]["ports"], tuple(draft["spec"]["port_range"]))
         token = secrets.token_hex(8)
         record = Record(
@@ -140,14 +146,17 @@ class Fleet:
         )
         try:
             with Exchange() as exchange:
-                if files:
-                    keep(exchange, token, files, world.directories.records)
+                if contents.files:
+                    keep(exchange, token, contents.files, world.directories.records)
+                if contents.secrets:
+                    world.mounts.prepare(exchange, record, record, contents.secrets, who(record))
                 exchange.commit()
             create(record, world.directories.records)
-        except OSError as error:
+        except (OSError, RefusedError) as error:
             remove_file(kept_name(token), world.directories.records)
+            world.mounts.remove(token)
             world.ports.release(draft["spec"]["ports"], ports)
-            raise disk_problem(error, world.directories.path) from error
+            raise disk_problem(error, world.directories.path) if isinstance(error, OSError) else error from error
         worker = self.workers[name] = Worker(record, world)
         worker.tell("created", draft["operation"])
         return worker
@@ -156,7 +165,7 @@ class Fleet:
         """Write the first record of a worker that runs already. Raises RefusedError when it does not, or is one of ours."""
         reach("admit")
         world = self._world
-        wanted = {key: value for key, value in draft.items() if key != "native"}
+        wanted = {key: value for key, value in draft.items() if key not in ("native", "given")}
         pid, started = draft["native"]["pid"], draft["native"]["started"]
         if any((other.record.pid, other.record.started) == (pid, started) for other in self.workers.values()):
             raise RefusedError("conflict", f"process {pid} is a worker of this fleet already", "Look again.")
@@ -221,17 +230,27 @@ class Fleet:
             _check_etag(record, etag)
             if record.lineage not in (draft["lineage"], adopt_from):
                 raise RefusedError("conflict", f"it belongs to lineage {record.lineage}", "See fleet_refresh.")
-            draft, files = unpacked(draft)
+            draft, contents = unpacked(draft)
             try:
                 if moved_from is not None:
                     self._rename(worker, record_id(draft["name"], draft["key"], draft["generation"]))
                 changed = _changed(record, draft)
-                change_files(record, changed, files, drifted, self._world.directories, running=worker.started)
+                change(record, changed, contents, drifted, self._world, running=worker.started)
             except OSError as error:
                 raise disk_problem(error, self._world.directories.path) from error
+            finally:
+                self._sweep(worker, reading=worker.started)
             worker.renew()
             worker.tell("updated", draft["operation"])
             await worker.reload()
+
+    def _sweep(self, worker: Worker, *, reading: bool = False) -> None:
+        """Delete what a worker has no more of its secrets, but what somebody may be reading a moment later."""
+        worker.swapped = asyncio.get_running_loop().time() if reading and worker.record.secrets else None
+        try:
+            self._world.mounts.sweep(worker.record, reading=reading)
+        except OSError as error:
+            sys.stderr.write(f"{worker.record.id}: old secrets not deleted: {error}\n")
 
     def _moving(self, there: Worker | None, draft: Mapping[str, Any], origin: Mapping[str, Any]) -> Worker | None:
         """Find who is to move: the one under the old address, or under the new one who has moved already."""
@@ -299,6 +318,7 @@ class Fleet:
         reach("removing")
         record, directories = worker.record, self._world.directories
         try:
+            self._world.mounts.remove(record.token)
             remove_tree(record.place, directories.workers)
             self._world.logs.forget(record.id)
             remove_file(kept_name(record.token), directories.records)
@@ -316,6 +336,7 @@ class Fleet:
         pid = record.pid if worker.running else 0
         reach("letting go")
         try:
+            self._world.mounts.remove(record.token)
             self._world.logs.rename(record.id, f"{record.id}.{record.token}.released")
             remove_file(kept_name(record.token), directories.records)
             remove_file(f"{record.id}.json", directories.records)
@@ -403,6 +424,8 @@ class Fleet:
         for worker in self.workers.values():
             if worker.unsaved:
                 worker.save()
+            if worker.swapped is not None and asyncio.get_running_loop().time() - worker.swapped > READ_ON:
+                self._sweep(worker)
             if worker.record.drain_then and worker.record.id not in self._settling:
                 self._settling[worker.record.id] = asyncio.create_task(self._settle(worker))
             if worker.active:

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .delivery import Place, put_missing, read_kept
-from .dirs import make_owned, make_path, open_directory, passable
+from .dirs import make_owned, make_path, open_directory, passable, remove_file
 from .logs import open_log
 from .wire import LOGS_DIR, RECORDS_DIR, VOLUMES_DIR, WORKERS_DIR
 
 
 class Home(NamedTuple):
     """What to make: ``path`` is the owner's directory, ``uid`` and ``gid`` whom the worker's own is given to; ``log`` is whose log
-    is opened, ``files`` whose files are put there.
+    is opened, ``files`` whose files are put there, ``links`` are those that lead to its secrets.
     """
 
     path: str
@@ -27,6 +29,7 @@ class Home(NamedTuple):
     volumes: Sequence[Mapping[str, Any]]
     log: str
     files: str = ""
+    links: Mapping[str, str] = MappingProxyType({})
 
 
 def prepare(home: Home) -> int:
@@ -38,6 +41,9 @@ def prepare(home: Home) -> int:
         _make_volume(volume, own, owner, home)
     if home.files:
         put_missing(Place(own, home.uid, home.gid), read_kept(home.files, open_directory(RECORDS_DIR, owner)))
+    for path, target in home.links.items():
+        parent, _unused, name = path.rpartition("/")
+        point(name, target, make_path(parent, own, home.uid, home.gid) if parent else own)
     return open_log(home.log, open_directory(LOGS_DIR, owner))
 
 
@@ -56,17 +62,19 @@ def _make_volume(volume: Mapping[str, Any], own: int, owner: int, home: Home) ->
     try:
         os.symlink(target, name, dir_fd=directory)
     except FileExistsError:
-        if kind == "named":
-            _correct(name, target, directory)
+        # What is no link stays; one to a named volume follows the owner's directory, whose path may have changed.
+        if kind == "named" and stat.S_ISLNK(os.lstat(name, dir_fd=directory).st_mode):
+            point(name, target, directory)
 
 
-def _correct(name: str, target: str, directory: int) -> None:
-    """Let a link to a named volume follow the owner's directory, whose path may have changed; what is no link stays."""
+def point(name: str, target: str, directory: int) -> None:
+    """Let a link lead to something, and take the place of what is there, unless that is a directory. Raises OSError."""
     try:
         if os.readlink(name, dir_fd=directory) == target:
             return
     except OSError:
-        return
+        pass  # nothing is there, or no link
     draft = f".{name}.{os.getpid()}"
+    remove_file(draft, directory)
     os.symlink(target, draft, dir_fd=directory)
     os.rename(draft, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ...references import expand_all, expand_env
@@ -16,12 +18,15 @@ from .child import Launch
 from .home import Home
 from .record import Record
 from .users import identity
-from .wire import DEFAULT_PATH, MARKER, RefusedError
+from .wire import DEFAULT_PATH, MARKER, SECRETS_NAME, RefusedError
 from .world import World
 
 
-def environment(record: Record, suffix: str = "") -> dict[str, str]:
-    """Return all that a worker's program has in its environment; ``suffix`` marks a command started beside it."""
+def environment(record: Record, suffix: str = "", secrets: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Return all that a worker's program has in its environment; ``suffix`` marks a command started beside it.
+
+    Without its ``secrets`` it is for all that others may see: references to them stay as they are there.
+    """
     base = {
         "PATH": DEFAULT_PATH,
         "HOME": record.home,
@@ -29,7 +34,8 @@ def environment(record: Record, suffix: str = "") -> dict[str, str]:
         "WORKER_NAME": record.name,
         "WORKER_INDEX": str(record.key or 0),
         "HODEI_OWNER": record.owner,
-        "HODEI_SECRETS_DIR": os.path.join(record.home, "secrets"),
+        "HODEI_SECRETS_DIR": os.path.join(record.home, SECRETS_NAME),
+        **secrets,
     }
     base.update((f"HODEI_PORT_{_upper(name)}", str(port)) for name, port in record.ports.items())
     for volume in record.spec["volumes"]:
@@ -77,18 +83,19 @@ def limits_of(record: Record) -> dict[str, int]:
 
 def main_launch(record: Record, world: World) -> Launch:
     """Describe the start of the worker's own program. Raises RefusedError."""
-    env = environment(record)
-    command = expand_all([record.spec["program"], *record.spec["arguments"]], env)
+    command = expand_all([record.spec["program"], *record.spec["arguments"]], environment(record))
+    env = environment(record, secrets=world.mounts.env(record))
     launch = _launch(record, world, command, env, record.spec["cwd"], record.spec["user"])
     uid, gid = launch.user[:2] if launch.user else (os.geteuid(), os.getegid())
     files = record.token if record.spec.get("files") else ""
-    home = Home(world.directories.path, record.place, uid, gid, record.spec["volumes"], record.id, files)
+    links = world.mounts.links(record)
+    home = Home(world.directories.path, record.place, uid, gid, record.spec["volumes"], record.id, files, links)
     return launch._replace(home=home)
 
 
 def side_launch(record: Record, world: World, command: list[str], suffix: str, request: dict[str, Any]) -> Launch:
     """Describe the start of a command beside the worker: ``request`` may name env, cwd and user of its own."""
-    env = environment(record, suffix)
+    env = environment(record, suffix, world.mounts.env(record))
     mark = env[MARKER]
     env = expand_env(request.get("env", {}), env) | {MARKER: mark}
     cwd = request.get("cwd") or record.spec["cwd"]
@@ -105,7 +112,7 @@ def _launch(record: Record, world: World, command: list[str], env: dict[str, str
         program=command[0],
         arguments=command[1:],
         env=env,
-        directory=os.path.join(record.home, expand_all(cwd, env)),
+        directory=os.path.join(record.home, expand_all(cwd, environment(record))),
         user=who,
         rlimits=_rlimits(spec["ulimits"], world.nofile),
         groups=cgroup.entries(record.groups),

@@ -70,6 +70,7 @@ def main() -> int:
     if os.fstat(2).st_size > _LONGEST_LOG:
         os.ftruncate(2, 0)
     prctl.become_subreaper()
+    prctl.forbid_dumps()
     directories = open_directories(options["directory"], owner)
     forker = Forker()
     forker.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 
+_SET_DUMPABLE = 4
 _SET_NAME = 15
 _CAPBSET_DROP = 24
 _SET_CHILD_SUBREAPER = 36
@@ -25,6 +26,11 @@ def _prctl(option: int, argument: int) -> None:
 def become_subreaper() -> None:
     """Be the parent of every orphan below this process."""
     _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def forbid_dumps() -> None:
+    """Leave no core, and let nobody without privileges look into this process: secrets pass through it."""
+    _prctl(_SET_DUMPABLE, 0)
 
 
 def forbid_new_privileges() -> None:

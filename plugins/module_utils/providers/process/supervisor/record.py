@@ -49,6 +49,8 @@ class Record:
     of ``procfs.boottime``.
     ``edits`` counts what callers changed. ``groups`` maps a cgroup controller to the worker's directory.
     ``stale``: its files were changed since it started, and it has not been told.
+    ``secrets`` are what it was given: by what names a mount, its version, mode and owner. ``began_with`` are the versions of those in
+    its environment where others were given since it started, None where none were.
     ``failures`` counts the failed runs since the last good one: the back-off grows with it.
     ``drain_since`` is when it was first asked to finish its work, in Unix seconds; ``drain_told`` says that it has heard and takes
     no more; ``drain_then`` is the verb that is left to be done as soon as it is idle, or TTL.
@@ -89,6 +91,8 @@ class Record:
     groups: dict[str, str] = field(default_factory=dict)
     home: str = ""
     stale: bool = False
+    secrets: dict[str, list[Any]] = field(default_factory=dict)
+    began_with: dict[str, str] | None = None
 
     @property
     def address(self) -> str:
@@ -109,13 +113,15 @@ class Record:
         """Begin anew: this run drains no more."""
         self.drain_since, self.drain_told, self.drain_then = None, False, ""
 
-    def row(self, drift: Mapping[str, Any] | None = None) -> list[Any]:
-        """Return the observation in the order of ``wire.ROW``; ``drift`` is what of its files is not as it was put."""
+    def row(self, drift: Mapping[str, Any] | None = None, secrets: Mapping[str, str] | None = None) -> list[Any]:
+        """Return the observation in the order of ``wire.ROW``; ``drift`` is what of its files is not as it was put, ``secrets``
+        which versions of them it has.
+        """
         return [
             *(self.id, self.name, self.key, self.generation, self.lineage, self.state, self.digest, self.etag),
             *(self.operation, self.key_id, self.intent, self.protected, self.reason, self.exit_code, self.restarts),
             *(self.created_at, self.started_at, self.ports, self.pid, self.spec.get("drain"), self._draining()),
-            *(drift or {}, self.stale, self.on_remove, self.provider),
+            *(drift or {}, self.stale, self.on_remove, secrets or {}, self.provider),
         ]
 
     def _draining(self) -> list[Any] | None:

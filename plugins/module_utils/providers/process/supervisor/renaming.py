@@ -49,10 +49,10 @@ def relabel(record: Record, world: World) -> None:
 
 
 def move_in(record: Record, world: World) -> None:
-    """Let a worker that is about to start have the path that its own directory has now."""
+    """Let a worker that is about to start have the path that its own directory has now, and the secrets that it was given last."""
     home = os.path.join(world.directories.path, WORKERS_DIR, record.place)
-    if record.home != home:
-        record.home = home
+    if record.home != home or record.began_with is not None:
+        record.home, record.began_with = home, None
         _write(record, world)
         reach("moving in")
 

@@ -158,7 +158,10 @@ class Run:
         """Return the last lines of its output, without the values of its environment."""
         most = min(600, self._log_size() - self._log_start)
         text = tail(self._record.id, self._world.directories.logs, most=most) if most > 0 else ""
-        return f"; its last output: {redact(text, list(self._record.spec['env'].values()))}" if text else ""
+        return f"; its last output: {redact(text, self._hidden())}" if text else ""
+
+    def _hidden(self) -> list[str]:
+        return [*self._record.spec["env"].values(), *self._world.mounts.texts(self._record)]
 
     def _log_size(self) -> int:
         try:

@@ -141,7 +141,7 @@ class Server:
                 traceback.print_exc(file=sys.stderr)
                 problem = RefusedError("internal", repr(error), "Please report it with supervisor.log.").as_dict()
             worker = self._fleet.find(*name)
-            row = worker.record.row() if worker else None
+            row = worker.row() if worker else None
             queue.put_nowait({"i": index, "row": row, "error": problem, **(more or {})})
 
         for index, (name, call) in enumerate(calls):

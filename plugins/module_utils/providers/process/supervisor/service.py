@@ -130,6 +130,7 @@ class Supervisor:
                 # Somebody has deleted the directory: nobody would ever find these workers again, and the next converge would
                 # make them a second time.
                 await self._fleet.end()
+                self._world.mounts.leave()
                 break
             quiet = self._server.idle and not self._fleet.busy
             idle = idle + pause if quiet else 0.0
@@ -150,6 +151,7 @@ class Supervisor:
         remove_file(SOCKET_NAME, owner)
         self._world.groups.close()
         if not self._fleet.workers and not os.listdir(self._directories.records):
+            self._world.mounts.leave()
             for name in (EVENTS_NAME, OLD_EVENTS_NAME, SUPERVISOR_LOG):
                 remove_file(name, owner)
             for name in os.listdir(owner):

@@ -24,6 +24,8 @@ RECORDS_DIR = "records"
 WORKERS_DIR = "workers"
 LOGS_DIR = "logs"
 VOLUMES_DIR = "volumes"
+#: Leads to where the secrets of workers lie; so is the link called that a worker has in its own directory.
+SECRETS_NAME = "secrets"
 #: Ends the name of what holds the files of a worker, beside its record; before it stands the worker's token.
 FILES_SUFFIX = ".files"
 EVENTS_NAME = "events.jsonl"
@@ -62,6 +64,7 @@ ROW = (
     "drift",
     "stale",
     "on_remove",
+    "secrets",
     "provider",
 )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from collections.abc import Mapping
+from typing import Any
 
 from . import drain, monitor, procfs
 from . import record as states
@@ -34,6 +36,8 @@ class Worker:
         self.verbs = asyncio.Lock()
         self.asking = asyncio.Lock()
         self.unsaved = False
+        #: Since when (on the loop's clock) old versions of its secrets wait for their last readers.
+        self.swapped: float | None = None
         #: What a probe last found amiss.
         self.problem = ""
         self._world = world
@@ -65,6 +69,10 @@ class Worker:
     def started(self) -> bool:
         """Whether it has a process, which may have read its files."""
         return self._run is not None and not self._run.ended.done()
+
+    def row(self, drift: Mapping[str, Any] | None = None) -> list[Any]:
+        """Return how it is now, for callers."""
+        return self.record.row(drift, self._world.mounts.seen(self.record))
 
     async def settled(self, patience: float = 0.0) -> None:
         """Wait until the start is known to be good, ``patience`` seconds more than its health check may take.
@@ -280,6 +288,7 @@ class Worker:
         record = self.record
         record.state = states.CREATING
         record.stale = False
+        self._world.mounts.check(record)
         move_in(record, self._world)
         run = self._run = await Run.start(record, self._world)
         record.exit_code = None

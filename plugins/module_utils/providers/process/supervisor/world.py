@@ -18,6 +18,7 @@ from .dirs import Directories
 from .events import EventLog
 from .forker import Forker
 from .logs import Keeper
+from .mounts import Mounts
 from .policy import DRAIN_AT_ONCE, Exit, read_status
 from .ports import Ports
 from .procfs import boot_id
@@ -50,6 +51,7 @@ class World:
     probes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DRAIN_AT_ONCE))
     events: EventLog = field(init=False)
     logs: Keeper = field(init=False)
+    mounts: Mounts = field(init=False)
     reaper: Reaper = field(init=False)
     spawner: Spawner = field(init=False)
     watchers: Watchers = field(default_factory=Watchers)
@@ -59,6 +61,7 @@ class World:
         """Make what depends on the other fields."""
         self.events = EventLog(self.directories.owner)
         self.logs = Keeper(self.directories.logs)
+        self.mounts = Mounts(self.directories.path, self.directories.owner)
         self.reaper = Reaper(self.leaders, self._grouped)
         self.spawner = Spawner(self.forker)
 
