@@ -109,7 +109,8 @@ def _of_type(name: str, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.booleans()
     if name == "integer":
         bounds = st.integers(schema.get("minimum", -5), schema.get("maximum", 5000))
-        return bounds if "format" not in schema or "minimum" in schema else st.integers(0, 5000)
+        lowest = 1 if schema.get("format") == "share" else 0
+        return bounds if "format" not in schema or "minimum" in schema else st.integers(lowest, 5000)
     wanted = (str,) if name == "string" else (int, float)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
