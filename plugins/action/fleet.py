@@ -80,13 +80,14 @@ class ActionModule(ActionBase):
             payload = self._without_secrets(name, arguments, payload, variables)
         except HodeiError as error:
             raise AnsibleActionFail(str(error)) from None
-        if self._connection.transport in direct.LOCAL:
-            payload["progress"] = progress.file_of(str(self._task._uuid), str(variables.get("inventory_hostname")))
         payload["asking"] = {
             "host": str(variables.get("inventory_hostname", "")),
             "play": str(variables.get("ansible_play_name", "")),
             "task": self._task.get_name(),
         }
+        if self._connection.transport in direct.LOCAL:
+            payload["progress"] = progress.file_of(str(self._task._uuid), str(variables.get("inventory_hostname")))
+            payload["asking"]["playbook"] = direct.playbook()
         arguments["_payload"] = gather.dumps(payload)
         module = f"hodei.workers.{name}"
         if self._is_direct(variables):

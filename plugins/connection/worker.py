@@ -53,6 +53,12 @@ options:
     type: dict
     vars:
       - name: hodei_providers
+  stores:
+    description:
+      - The configured credential stores by name, where providers have their credentials in them.
+    type: dict
+    vars:
+      - name: hodei_stores
   provider:
     description:
       - The provider that runs the worker. All of them are asked when left out.
@@ -99,7 +105,7 @@ _SH = "/bin/sh"
 _LONGEST = 100_000
 #: No option may be called as a keyword of a play is, such as `timeout` or `remote_user`: Ansible gives it the keyword's value.
 _OPTIONS = (
-    *("address", "owner", "lineage", "backend", "providers", "provider", "generation"),
+    *("address", "owner", "lineage", "backend", "providers", "stores", "provider", "generation"),
     *("run_as", "command_timeout"),
 )
 _KEEP = 'f=$(mktemp "$HOME/.command-XXXXXX") && cat > "$f" && echo "$f"'

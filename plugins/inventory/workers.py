@@ -48,6 +48,10 @@ options:
     description:
       - The configured providers by name, as in the fleet's document. One process provider called V(local) when left out.
     type: dict
+  stores:
+    description:
+      - The configured credential stores by name, as in the fleet's document, where providers have their credentials in them.
+    type: dict
   document:
     description:
       - Path of the fleet's document, relative to this file, or a list of such paths. What is left out above is read from it.
@@ -111,7 +115,7 @@ else:
 
 _ENDINGS = (".hodei.yml", ".hodei.yaml")
 _ALL = "hodei_workers"
-_PLACE = ("owner", "lineage", "backend", "providers", "document")
+_PLACE = ("owner", "lineage", "backend", "providers", "stores", "document")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):

@@ -20,8 +20,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.model.credential import Credential
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ExecRequest, LogRequest, Verb
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.provider import DockerProvider
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig, Fleet, wait_log
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
@@ -115,6 +117,41 @@ def test_tls_of_strangers(shared_testbed: Testbed, tmp_path: Path) -> None:
         assert error.kind is Kind.AUTHENTICATION, error
         assert "we do not trust each other" in error.message
     assert refused({"url": url, "tls": {**tls, "ca": "/nowhere.pem"}}).kind is Kind.CONFIGURATION
+
+
+def held(*values: str) -> Credential:
+    """Return a credential that is another one each time when it is looked up: the contents of these files in turn."""
+    turns = iter(values)
+    return Credential("secret x of store 'local'", lambda: SecretValue(Path(next(turns)).read_bytes()))
+
+
+def test_tls_from_a_store(shared_testbed: Testbed, tmp_path: Path) -> None:
+    """Keys that are in no file; one that somebody rotates meanwhile, and an authority that does, are looked up once more, and only once."""
+    engine = shared_testbed.need("docker")
+    if not engine.by_tls:
+        pytest.skip("testbed: docker: this Engine answers by its socket only")
+    stranger = Authority(tmp_path, "stranger")
+    cert, key = stranger.issue("me")
+    url, tls = engine.by_tls["url"], engine.by_tls["tls"]
+    good = {"ca": held(tls["ca"]), "cert": held(tls["cert"]), "key": held(tls["key"])}
+    way_of_a_worker(FarRig(tmp_path, engine, {"url": url, "tls": good}, {}))
+    mine = {"cert": held(cert, tls["cert"]), "key": held(key, tls["key"])}
+    for rotated in ({"ca": held(tls["ca"], tls["ca"]), **mine}, {**tls, "ca": held(stranger.ca, tls["ca"])}):
+        with closing(DockerProvider("local", {"url": url, "tls": rotated}, "conformance", environ={})) as provider:
+            assert provider.fingerprint().type == "docker"
+            assert provider.list().problem is None
+    twice = {"ca": tls["ca"], "cert": held(cert, cert), "key": held(key, key)}
+    assert refused({"url": url, "tls": twice}).kind is Kind.AUTHENTICATION
+    broken = refused({"url": url, "tls": {**tls, "key": held(tls["cert"])}})
+    assert broken.kind is Kind.CONFIGURATION
+    assert "secret x of store 'local'" in broken.message
+
+
+def test_no_reaper_has_a_key_of_a_store(tmp_path: Path) -> None:
+    config = {"url": "tcp://127.0.0.1:9", "directory": str(tmp_path)}
+    for tls, stays in (({"ca": "/ca.pem"}, True), ({"ca": "/ca.pem", "key": held()}, False)):
+        with closing(DockerProvider("local", {**config, "tls": tls}, "conformance", environ={})) as provider:
+            assert (provider._reaper is not None) is stays
 
 
 def test_ssh(shared_testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

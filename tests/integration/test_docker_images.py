@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.model.credential import Credential
+from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.endpoint import Endpoint
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.engine import Engine
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.images import Images
 from ansible_collections.hodei.workers.tests.support.playbook import OWNER, Site, task
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.registry import PASSWORD, USER, Registry
@@ -78,34 +88,46 @@ def test_pull_missing_always_and_never(fleet: Site, registry: Registry, shared_t
 
 
 def test_who_we_are_at_a_registry(fleet: Site, registry: Registry, shared_testbed: Testbed) -> None:
-    """Nobody, the wrong one, the right one in three ways; a password is in nothing that is left behind."""
+    """Nobody, the wrong one, the right one in four ways; a password is in nothing that is left behind."""
     registry.push("private:1", "one")
     image = f"{registry.closed}/private:1"
     base = {"server": registry.closed, "username": USER}
     fleet.write("password", f"{PASSWORD}\n")
     ways: list[dict[str, Any]] = [
         {"password": "not the password"},
-        {"password_env": "NOT_SET"},
-        {"password_file": str(fleet.place / "password")},
-        {"password_env": "REGISTRY_PASSWORD"},
+        {"password": {"env": "NOT_SET"}},
+        {"password": {"secret": "not/there"}},
+        {"password": {"file": str(fleet.place / "password")}},
+        {"password": {"env": "REGISTRY_PASSWORD"}},
+        {"password": {"secret": "registry", "field": "password"}},
         {"password": PASSWORD},
     ]
+    secret = {"name": "registry", "fields": {"user": USER, "password": "{{ password }}"}}
     fleet.environment["REGISTRY_PASSWORD"] = PASSWORD
     written = [engine(shared_testbed, pull="always", registries=[{**base, **way}]) for way in ways]
-    fleet.set(ways=written)  # Ansible itself quotes a play whose task fails
+    os.chmod(fleet.place / "password", 0o600)
+    fleet.set(ways=written, password=PASSWORD, hodei_secrets=[])  # Ansible itself quotes a play whose task fails
     providers = [f"{{{{ ways[{number}] }}}}" for number in range(len(ways))]
     made = fleet.tasks(
-        task("fleet_init"),
+        task("fleet_init", stores={"local": {}}),
         task("fleet", workers=[worker(image)]),
-        *(task("fleet", workers=[worker(image, f"w{n}")], providers=one) for n, one in enumerate(providers)),
+        *(
+            task("fleet", workers=[worker(image, f"w{n}")], providers=one, secrets=[secret])
+            for n, one in enumerate(providers)
+        ),
         task("worker_info", providers=providers[-1]),
         options=["-vvv"],
     )
     assert f"registry {registry.closed} wants to know who asks" in made[1]["msg"]
     assert "docker login" in made[1]["msg"]
     assert f"does not accept user {USER}" in made[2]["msg"]
-    assert "NOT_SET, which is not set" in made[3]["msg"]
-    assert [one["failed"] for one in made[4:]] == [False] * 4
+    place = "providers.engine.registries[0].password"
+    assert "the environment variable NOT_SET is not set" in made[3]["msg"]
+    assert f"{place}: secret not/there of store 'local' cannot be had: there is no such secret" in made[4]["msg"]
+    assert [one["failed"] for one in made[5:]] == [False] * 5
+    told = [json.loads(line)["record"] for line in read_lines(audit_directory(fleet.home))]
+    uses = [one for one in told if one["what"] == "use"]
+    assert {(one["secret"], one["why"], one["result"]) for one in uses} == {("registry", f"for {place}", "done")}
     login = {"auths": {registry.closed: {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}}
     fleet.write("docker/config.json", json.dumps(login))
     fleet.one("fleet", workers=[worker(image, "login")], providers=engine(shared_testbed, pull="always"))
@@ -114,6 +136,27 @@ def test_who_we_are_at_a_registry(fleet: Site, registry: Registry, shared_testbe
     left = [json.dumps(seen), json.dumps(made), *_texts(fleet.place)]
     said = [line for text in left for line in text.splitlines() if "not the password" in line or PASSWORD in line]
     assert not said
+
+
+@pytest.mark.parametrize("later", [PASSWORD, "wrong, too"])
+def test_a_password_that_changes_meanwhile(registry: Registry, shared_testbed: Testbed, later: str) -> None:
+    """It is looked up once more when it is refused, and once only; all that is pulled later uses the other one."""
+    for name in ("private:1", "private:2"):
+        registry.push(name, "one")
+    turns = iter(["wrong", later])
+    looked: list[str] = []
+
+    def look() -> SecretValue:
+        looked.append(next(turns))
+        return SecretValue.of_text(looked[-1])
+
+    config = {"registries": [{"server": registry.closed, "username": USER, "password": Credential("x", look)}]}
+    with closing(Engine(Endpoint(shared_testbed.need("docker").url), 60.0)) as engine_:
+        images = Images(engine_, config, {})
+        wanted = [(f"{registry.closed}/private:{number}", "always") for number in (1, 2)]
+        refused = images.prepare(wanted)
+    assert looked == ["wrong", later] or later != PASSWORD
+    assert {one.kind for one in refused.values()} == (set() if later == PASSWORD else {Kind.AUTHENTICATION})
 
 
 def test_digests_pin(fleet: Site, registry: Registry) -> None:

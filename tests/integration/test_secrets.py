@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -129,3 +131,43 @@ def test_a_store_that_is_not_there_is_not_made_by_a_converge(site: Site) -> None
     assert run.code
     assert "hodei.workers.init" in run.output
     assert not store.exists()
+
+
+def test_keys_that_are_in_no_file(site: Site) -> None:
+    """That of one store comes through a pipe, as often as tasks and lookups need it, and that of another lies in the first."""
+    first = {"type": "local", "key": {"fd": 9}}
+    both = {"local": first, "inner": {"type": "local", "key": {"secret": "keys/inner", "store": "local"}}}
+    site.variables["hodei_secrets"] = []
+    inner = {"name": "api/key", "value": CANARY, "store": "inner"}
+    play = site.write_play(
+        [
+            task("fleet_init", stores={"local": first}),
+            task("fleet_init", stores=both),
+            task(
+                "secret", name="keys/inner", generate={"type": "token", "encoding": "base64"}, stores={"local": first}
+            ),
+            task("fleet_init", stores=both),
+            task("secret", secrets=[inner], stores=both),
+            {
+                "ansible.builtin.assert": {
+                    "that": "lookup('hodei.workers.secret', 'api/key', store='inner')[:6] == 'canary'"
+                },
+                "vars": {"hodei_stores": both},
+            },
+        ]
+    )
+    out, into = os.pipe()
+    with open(into, "wb") as pipe:
+        pipe.write(base64.b64encode(os.urandom(32)))
+    os.dup2(out, 9)
+    try:
+        done = site.finish(site.start(play, "-vvv", pass_fds=(9,)))
+    finally:
+        os.close(out)
+        os.close(9)
+    assert [one["failed"] for one in done.results] == [False, True, False, False, False, False], done.output
+    assert "there is no such secret" in done.results[1]["msg"]
+    assert "stores.inner.key" in done.results[1]["msg"]
+    assert not list(site.place.rglob("*store.key"))
+    refused = site.refused("secret_info", stores=both)
+    assert "there is no descriptor 9 of ansible-playbook" in refused

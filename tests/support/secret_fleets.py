@@ -15,6 +15,7 @@ import yaml
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key, stored_keys
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.credentials import Credentials
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.guarding import Asking, LateAudit
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.stores import open_stores
 from ansible_collections.hodei.workers.plugins.module_utils.engine.converge import (
@@ -125,12 +126,14 @@ class SecretFleet:
         document = wanted if isinstance(wanted, Document) else self.document(wanted)
         read_only, destroying = call is preview, options.pop("destroying", False)
         now = options.pop("now", NOW)
+        auditor = LateAudit(self.place, OWNER)
         opened = open_stores(
             document,
             self.place / "stores",
             read_only=read_only,
-            auditor=LateAudit(self.place, OWNER),
+            auditor=auditor,
             asking=Asking(),
+            credentials=Credentials(document.stores, self.place / "stores", auditor, Asking()),
             destroying=destroying,
         )
         full: dict[str, Any] = {"prune": options.get("state") is None and not options.get("destroy"), **options}

@@ -80,9 +80,9 @@ class GuardedStore:
         return self._store.describe(name)
 
     def get(self, name: SecretName, version: Which = Stage.CURRENT) -> Retrieved:
-        """Read a value; for a worker, the record calls it a use."""
+        """Read a value; for a worker or a login, the record calls it a use."""
         context = self._context()
-        what = audit.Action.USE if context.worker else audit.Action.READ
+        what = audit.Action.USE if context.worker or context.login else audit.Action.READ
         entry = self._admit(Action.READ, name, self._entry(what, name.path, context), context)
         try:
             found = self._store.get(name, version)

@@ -21,7 +21,11 @@ from ..engine.options import Options
 from ..model.address import Address
 from ..model.change import Plan
 from ..model.errors import HodeiError, InvalidDocument, Kind
+from ..model.mounts import STORE, Vaults
 from ..model.ports import Listener, Observation, Provider
+from ..model.references import references_of, referring_of
+from ..providers.registry import ConfigSchemas
+from ..stores.registry import store_schemas
 from . import signals
 from .arguments import lease_settings, seconds
 from .owning import NotMovedYetError, hand_over, refuse_unclear, settle
@@ -83,8 +87,9 @@ def _move_owner(module: AnsibleModule) -> str:
             refuse_stale(saved, document, session.state, plan)
 
         def providers(place: Path) -> dict[str, Provider]:
+            settings, credentials = session.settings, session.credentials
             return {
-                name: make_provider(name, config, document.owner, place / "providers" / name, session.settings)
+                name: make_provider(name, config, document.owner, place / "providers" / name, settings, credentials)
                 for name, config in document.providers.items()
             }
 
@@ -127,6 +132,7 @@ def run_plan(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     with open_session(params, write=False) as session:
+        refuse_missing(session)
         options = Options(destroy=params["state"] == "absent", **_selection(params), **_pruning(params))
         report = _preview(module, session, options, "plan", None)
         result = report_result(report, diff=module._diff)
@@ -155,6 +161,7 @@ def converge_or_preview(
     **more: Any,
 ) -> Report:
     """Do a run, or only plan it in check mode; ``more`` are fields of its Request."""
+    refuse_missing(session)
     if module.check_mode:
         report = _preview(module, session, options, kind, saved, **more)
         checked(report, module.params)
@@ -171,6 +178,18 @@ def converge_or_preview(
 
         module.warn(f"not waited for, because they are at work:\n{results_text(waiting)}")
     return report
+
+
+def refuse_missing(session: Session) -> None:
+    """Raise InvalidDocument with all credentials that are to be secrets which are not there, and which this run does not make either."""
+    document, vaults = session.document, Vaults(tuple(session.document.stores))
+    used = {name: document.providers[name] for name in session.providers}
+    stores = document.stores if session.secrets else {}
+    referring = referring_of(used, ConfigSchemas(), stores, store_schemas())
+    coming = {one.address.name: one.provider.removeprefix(STORE) for one in document.secrets}
+    missing = session.credentials.missing((one for each in referring for one in references_of(each, vaults)), coming)
+    if missing:
+        raise InvalidDocument(missing)
 
 
 def _preview(

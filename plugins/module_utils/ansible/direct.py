@@ -12,6 +12,7 @@ interpreter that Ansible itself runs on, needs neither: it is the same module, s
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -55,3 +56,11 @@ def program(code: str) -> list[str]:
 def arguments(args: Mapping[str, Any]) -> bytes:
     """Return what the module reads from standard input."""
     return json.dumps({"ANSIBLE_MODULE_ARGS": args}, default=str).encode()
+
+
+def playbook() -> int:
+    """Return the process of this ansible-playbook, which may have been given file descriptors."""
+    from multiprocessing import parent_process  # Ansible itself has loaded it
+
+    parent = parent_process()
+    return parent.pid if parent is not None and parent.pid is not None else os.getpid()

@@ -41,8 +41,8 @@ def run_forward(module: AnsibleModule) -> dict[str, Any]:
         config, settings = session.document.providers[name], session.settings
         home = session.directory / "providers" / name
         lineage = session.document.lineage
-        owner = session.document.owner
-    end = _End(lambda: make_provider(name, config, owner, home, settings), target, lineage, params["port"])
+        owner, credentials = session.document.owner, session.credentials
+    end = _End(lambda: make_provider(name, config, owner, home, settings, credentials), target, lineage, params["port"])
     end.check()
     there = place.look()
     wanted = params["local_port"]

@@ -21,17 +21,29 @@ from .audit_chain import open_audit
 
 @dataclass(frozen=True)
 class Asking:
-    """What a task says of itself, for the record and for conditions."""
+    """What a task says of itself, for the record and for conditions. ``playbook`` is the process of its ansible-playbook, where that is
+    on this machine.
+    """
 
     host: str = ""
     play: str = ""
     task: str = ""
     why: str = ""
     correlation: str = ""
+    login: bool = False
+    playbook: int = 0
 
     def context(self) -> AccessContext:
         """Return it as of now."""
-        return AccessContext(time.time(), self.host, self.play, self.task, why=self.why, correlation=self.correlation)
+        return AccessContext(
+            time.time(),
+            self.host,
+            self.play,
+            self.task,
+            why=self.why,
+            correlation=self.correlation,
+            login=self.login,
+        )
 
 
 class LateAudit:

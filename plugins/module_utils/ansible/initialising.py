@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.state.keys import create_key, has_key, stores_directory
 from ..engine.state.sqlite import SqliteState
-from ..model.configs import read_stores
+from ..model.configs import read_providers, read_stores
+from ..model.credential import written
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from .session import Payload, origin_of, read_payload, read_settings, refuse_place, state_directory
+from ..model.place import Place
+from ..providers.registry import ConfigSchemas
+from .session import Payload, open_credentials, origin_of, read_payload, read_settings, refuse_place, state_directory
 
 
 def run_init(module: AnsibleModule) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
         if made and not module.check_mode:
             _make(directory, store, owner, lineage, made)
         if origin is None:
-            made += _found_stores(payload, directory, look_only=module.check_mode)
+            made += _found_stores(payload, owner, directory, look_only=module.check_mode)
         return {
             "changed": bool(made),
             "owner": owner,
@@ -65,9 +69,9 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
         store.close()
 
 
-def _found_stores(payload: Payload, directory: Path, *, look_only: bool) -> list[str]:
+def _found_stores(payload: Payload, owner: str, directory: Path, *, look_only: bool) -> list[str]:
     """Make what the configured stores, and the record of who uses them, need before their first use; a fleet without secrets has none."""
-    if not payload.stores and not payload.secrets:
+    if not (payload.stores or payload.secrets or _providers_refer(payload)):
         return []
     from ..stores.registry import store_schemas, store_type
     from .audit_chain import found_audit
@@ -75,14 +79,25 @@ def _found_stores(payload: Payload, directory: Path, *, look_only: bool) -> list
     stores, problems = read_stores(payload.stores, store_schemas())
     if problems:
         raise InvalidDocument(problems)
+    audit = found_audit(directory, look_only=look_only)  # first: reading the key of a store in another one is recorded
     made = []
-    for name, config in stores.items():
-        found = store_type(config["type"]).found
-        if found is not None:
-            made += [
-                f"{what} of store {name}" for what in found(name, config, stores_directory(directory) / name, look_only)
-            ]
-    return made + found_audit(directory, look_only=look_only)
+    with closing(open_credentials(payload, owner, directory)) as credentials:
+        for name, config in stores.items():
+            found = store_type(config["type"]).found
+            home = stores_directory(directory) / name
+            if found is not None:
+                made += [f"{what} of store {name}" for what in found(name, credentials.store(name), home, look_only)]
+    return made + audit
+
+
+def _providers_refer(payload: Payload) -> bool:
+    """Tell whether a provider has a credential in a store."""
+    schemas = ConfigSchemas()
+    return any(
+        "secret" in source
+        for name, config in read_providers(payload.providers, schemas)[0].items()
+        for _unused, source in written(config, schemas[str(config["type"])], Place(name))
+    )
 
 
 def _make(directory: Any, store: SqliteState, owner: str, lineage: str, made: list[str]) -> None:

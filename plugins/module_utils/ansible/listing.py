@@ -63,6 +63,7 @@ def list_fleet(payload: str, environ: Mapping[str, str]) -> Listed:
                 "hodei_lineage": document.lineage,
                 "hodei_backend": _backend(read.backend, session.directory),
                 "hodei_providers": read.providers,
+                **({"hodei_stores": read.stores} if read.stores else {}),
             },
             providers={
                 name: {"ansible_python_interpreter": sys.executable if kind in _HERE else "auto_silent"}

@@ -82,7 +82,7 @@ def _request(
     place = {"owner": document["owner"], "backend": document["backend"], "state_dir": document["state_dir"]}
     return {
         "op": "read",
-        "address": {"store": name, "config": stores[name], **place},
+        "address": {"store": name, "config": stores[name], **place, **_behind(name, stores)},
         "name": str(term),
         "tenant": options["tenant"],
         "version": int(version) if version.isascii() and version.isdigit() else version,
@@ -90,6 +90,21 @@ def _request(
         "max_age": None if options["max_age"] is None else float(options["max_age"]),
         "by": by | {"access": declared.get("access")},
     }
+
+
+def _behind(name: str, stores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else it may take to open a store: others that its credentials lie in, a file descriptor of this playbook."""
+    if not _has(stores[name], ("secret", "fd")):
+        return {}
+    from .direct import playbook
+
+    return {"others": {one: config for one, config in stores.items() if one != name}, "playbook": playbook()}
+
+
+def _has(config: Any, keys: Sequence[str]) -> bool:
+    if isinstance(config, Mapping):
+        return any(key in keys or _has(value, keys) for key, value in config.items())
+    return isinstance(config, (list, tuple)) and any(_has(one, keys) for one in config)
 
 
 def _document(

@@ -17,10 +17,11 @@ from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.ports import ExecRequest, ExecResult, Observation, Provider, Target
 from ..model.quantities import parse_duration
 from ..providers.registry import ConfigSchemas
-from .session import make_provider, read_payload, read_settings, state_directory
+from .credentials import Credentials
+from .session import make_provider, open_credentials, read_payload, read_settings, state_directory
 
 #: Options that say where the fleet is, as the modules take them.
-PLACE = ("owner", "lineage", "backend", "providers")
+PLACE = ("owner", "lineage", "backend", "providers", "stores")
 
 
 class ReachedWorker:
@@ -31,6 +32,7 @@ class ReachedWorker:
         self._environ = os.environ if environ is None else environ
         self._address = parse_address(str(options["address"]))
         self._target: Target | None = None
+        self._credentials: Credentials | None = None
         self._provider_name = str(options.get("provider") or "")
         if options.get("generation"):
             self._target = Target(self._address, int(options["generation"]))
@@ -43,9 +45,11 @@ class ReachedWorker:
         configs, problems = read_providers(payload.providers, ConfigSchemas())
         if problems:
             raise InvalidDocument(problems)
+        owner = settings["owner"].value
+        credentials = self._credentials = open_credentials(payload, owner, directory)
         wanted = [self._provider_name] if self._provider_name in configs else list(configs)
         return {
-            name: make_provider(name, configs[name], settings["owner"].value, directory / "providers" / name, settings)
+            name: make_provider(name, configs[name], owner, directory / "providers" / name, settings, credentials)
             for name in wanted
         }
 
@@ -105,3 +109,5 @@ class ReachedWorker:
         """Give back connections."""
         for provider in self.__dict__.get("_providers", {}).values():
             provider.close()
+        if self._credentials is not None:
+            self._credentials.close()

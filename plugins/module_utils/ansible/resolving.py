@@ -4,7 +4,8 @@
 """From an address to a session: the one place where a store is opened for lookups, and where rules and audit go around it.
 
 An address is JSON: ``store`` (its name), ``config`` (what the user wrote of it), and ``owner``, ``state_dir`` and ``backend`` as they
-are in the document, which say where this machine's stores lie.
+are in the document, which say where this machine's stores lie. ``others`` are the stores that its own credentials may lie in;
+``playbook`` is the process whose file descriptors may hold them.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from ..model import audit
 from ..model.access import AccessContext, read_access
 from ..model.configs import read_stores
 from ..model.errors import InvalidDocument, Problem
+from ..model.mounts import Vaults
 from ..model.place import Place
 from ..model.principal import Principal
+from ..model.references import reference_problems, referring_of
 from ..model.secret_name import SecretName
 from ..model.settings import resolve
 from ..model.store import Retrieved, Store, Which
 from ..stores.registry import store_schemas, store_type
+from .credentials import Credentials
+from .guarding import Asking
 from .ruling import RememberedRules
 
 
@@ -38,12 +43,15 @@ class StoreSession:
 
     expires_at: float | None = None
 
-    def __init__(self, store: Store, identity: Address, place: Path) -> None:
+    def __init__(
+        self, store: Store, identity: Address, place: Path, auditor: audit.Auditor, credentials: Credentials
+    ) -> None:
         self.identity = identity
         self._store = store
         self._place = place
         self._principal = of_this_process()
-        self._auditor = _auditor(place, identity["owner"])
+        self._auditor = auditor
+        self._credentials = credentials
         self._rules = RememberedRules(place)
 
     def login(self) -> None:
@@ -77,6 +85,7 @@ class StoreSession:
     def close(self) -> None:
         """Close the store, and forget its keys."""
         self._store.close()
+        self._credentials.close()
 
 
 class _Taken(NamedTuple):
@@ -114,13 +123,17 @@ def open_session(address: Address) -> StoreSession:
     """Return a session; opens nothing yet. Raises InvalidDocument, HodeiError(configuration)."""
     name, owner = address["store"], _owner(address)
     place = _owners_place(address, owner)
-    stores, problems = read_stores({name: address["config"]}, store_schemas())
+    schemas, others = store_schemas(), address.get("others") or {}
+    stores, problems = read_stores({**others, name: address["config"]}, schemas)
+    problems += reference_problems(referring_of({}, {}, stores, schemas), (), Vaults(tuple(stores)))
     if problems:
         raise InvalidDocument(problems)
-    config = stores[name]
-    store = store_type(config["type"]).make(name, config, stores_directory(place) / name, read_only=True)
-    identity = {"store": name, "config": config, "owner": owner, "place": str(place)}
-    return StoreSession(store, identity, place)
+    directory, auditor = stores_directory(place), _auditor(place, owner)
+    credentials = Credentials(stores, directory, auditor, Asking(playbook=address.get("playbook", 0)))
+    config = credentials.store(name)
+    store = store_type(config["type"]).make(name, config, directory / name, read_only=True)
+    identity = {"store": name, "config": stores[name], "others": others, "owner": owner, "place": str(place)}
+    return StoreSession(store, identity, place, auditor, credentials)
 
 
 def _auditor(place: Path, owner: str) -> audit.Auditor:

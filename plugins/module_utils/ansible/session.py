@@ -19,7 +19,7 @@ from ..engine.state.holder import this_process
 from ..engine.state.keys import FleetKey, load_key, owner_directory, stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.address import SECRET
-from ..model.configs import read_backend, read_providers
+from ..model.configs import read_backend, read_providers, read_stores
 from ..model.entries import Fragment
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..model.parse import RawDocument, parse
@@ -30,6 +30,8 @@ from ..model.settings import Setting, resolve
 from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
 from ..stores.registry import store_schemas
+from .credentials import Credentials
+from .guarding import Asking, LateAudit
 from .owning import Origin, find_origin, names_before, not_moved_yet, refuse_moved
 from .sealing import opened
 
@@ -57,6 +59,7 @@ class Session:
     providers: Mapping[str, Provider]
     secrets: Mapping[str, SecretObjects]
     settings: Mapping[str, Setting]
+    credentials: Credentials
     holder: str
     actor: str
     progress: str = ""
@@ -82,7 +85,7 @@ class Payload:
     deleting: bool = False
     moved: Any = None
     progress: str = ""  # the file that somebody on this machine watches
-    asking: Mapping[str, str] = field(default_factory=dict)  # host, play and task, as they say
+    asking: Mapping[str, Any] = field(default_factory=dict)  # host, play and task, as they say
 
 
 def read_payload(params: Mapping[str, Any]) -> Payload:
@@ -171,6 +174,7 @@ def open_session(
     store = SqliteState(directory / "state.db", read_only=not write)
     providers: dict[str, Provider] = {}
     secrets: dict[str, SecretObjects] = {}
+    credentials: Credentials | None = None
     try:
         warnings: list[str] = []
         if not store.exists() and not payload.lineage:
@@ -187,23 +191,24 @@ def open_session(
         if origin is not None:
             state = replace(state, owner=owner)
         document = parse_payload(payload, owner, payload.lineage or state.lineage, key.secret)
+        auditor, asking = LateAudit(directory, owner, warnings.append), Asking(**payload.asking)
+        credentials = Credentials(document.stores, stores_directory(directory), auditor, asking)
         for name in _needed(document, state, only_named and not payload.deleting):
-            home = directory / "providers" / name
-            providers[name] = make_provider(name, document.providers[name], owner, home, settings)
+            home, config = directory / "providers" / name, document.providers[name]
+            providers[name] = make_provider(name, config, owner, home, settings, credentials)
             if origin is not None and _awaits(name, providers[name], origin):
-                providers[name] = make_provider(name, document.providers[name], origin.name, home, settings)
+                providers[name] = make_provider(name, config, origin.name, home, settings, credentials)
         mounts = any(instance.mounts for instance in document.instances)
         if all_stores or document.secrets or mounts or (not only_named and _has_secrets(state)):
-            from .guarding import Asking, LateAudit
             from .stores import open_stores
 
-            auditor = LateAudit(directory, owner, warnings.append)
             secrets |= open_stores(
                 document,
                 stores_directory(directory),
                 read_only=not write,
                 auditor=auditor,
-                asking=Asking(**payload.asking),
+                asking=asking,
+                credentials=credentials,
                 destroying=params.get("state") == "destroyed",
             )
         yield Session(
@@ -215,6 +220,7 @@ def open_session(
             providers=providers,
             secrets=secrets,
             settings=settings,
+            credentials=credentials,
             holder=str(this_process()),
             actor=environ.get("SUDO_USER") or environ.get("USER") or str(os.getuid()),
             progress=payload.progress,
@@ -227,6 +233,8 @@ def open_session(
             provider.close()
         for objects in secrets.values():
             objects.close()
+        if credentials is not None:
+            credentials.close()
         store.close()
 
 
@@ -288,13 +296,18 @@ def refuse_place(directory: Path, backend: Mapping[str, Any]) -> None:
 
 
 def make_provider(
-    name: str, config: Mapping[str, Any], owner: str, home: Path, settings: Mapping[str, Setting]
+    name: str,
+    config: Mapping[str, Any],
+    owner: str,
+    home: Path,
+    settings: Mapping[str, Setting],
+    credentials: Credentials,
 ) -> Provider:
     """Make a configured provider; one that is not on this machine is guarded by retry, breaker and rate limits."""
     from ..resilience.guard import guarded
 
     kind = provider_type(str(config["type"]))
-    inner = kind.make(name, config, owner, home)
+    inner = kind.make(name, credentials.provider(name, config, kind.config_schema), owner, home)
     return guarded(
         inner,
         config,
@@ -305,13 +318,24 @@ def make_provider(
     )
 
 
+def open_credentials(payload: Payload, owner: str, directory: Path) -> Credentials:
+    """Return where providers get their credentials from that are looked at without the rest of a document. Raises InvalidDocument."""
+    configs, problems = read_stores(payload.stores, store_schemas())
+    if problems:
+        raise InvalidDocument(problems)
+    auditor, asking = LateAudit(directory, owner), Asking(**payload.asking)
+    return Credentials(configs, stores_directory(directory), auditor, asking)
+
+
 def how_to_rebuild(payload: Payload, owner: str, directory: Path, settings: Mapping[str, Setting]) -> str:
     """Say which lineage a fleet without state lacks: its objects carry it. What cannot be seen is left out."""
     carried: Counter[str] = Counter()
     for name, config in read_providers(payload.providers, ConfigSchemas())[0].items():
+        home = directory / "providers" / name
         with (
             suppress(HodeiError),
-            closing(make_provider(name, config, owner, directory / "providers" / name, settings)) as one,
+            closing(open_credentials(payload, owner, directory)) as credentials,
+            closing(make_provider(name, config, owner, home, settings, credentials)) as one,
         ):
             carried.update(seen.lineage for seen in one.list().observations)
     if not carried:

@@ -17,13 +17,14 @@ from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
 from ..stores.objects import Made, SecretObjects
 from ..stores.registry import store_type
+from .credentials import Credentials
 from .guarding import Asking, guard
 
 
-def make_stores(document: Document, directory: Path, *, read_only: bool) -> dict[str, Store]:
+def make_stores(document: Document, directory: Path, credentials: Credentials, *, read_only: bool) -> dict[str, Store]:
     """Return the configured stores by name; nothing is opened before it is used."""
     return {
-        name: store_type(str(config["type"])).make(name, config, directory / name, read_only=read_only)
+        name: store_type(str(config["type"])).make(name, credentials.store(name), directory / name, read_only=read_only)
         for name, config in document.stores.items()
     }
 
@@ -35,10 +36,11 @@ def open_stores(
     read_only: bool,
     auditor: Auditor,
     asking: Asking,
+    credentials: Credentials,
     destroying: bool = False,
 ) -> dict[str, SecretObjects]:
     """Return what the engine converges secrets through, by names that no provider has."""
-    stores = guard(make_stores(document, directory, read_only=read_only), auditor, asking)
+    stores = guard(make_stores(document, directory, credentials, read_only=read_only), auditor, asking)
     return {
         f"{STORE}{name}": SecretObjects(
             store,

@@ -55,7 +55,7 @@ class Approval:
 @dataclass(frozen=True)
 class AccessContext:
     """When and for what. ``now`` is in Unix seconds; ``host``, ``play``, ``task`` and ``worker`` are what the run says of itself, and
-    ``why`` and ``correlation`` are for the record only.
+    ``why`` and ``correlation`` are for the record only; so is ``login``: the value is to prove who we are, and goes nowhere else.
     """
 
     now: float
@@ -66,6 +66,7 @@ class AccessContext:
     approvals: tuple[Approval, ...] = ()
     why: str = ""
     correlation: str = ""
+    login: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ what equals its default is left out. So a default that was written down changes 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -98,7 +98,7 @@ def compile_normal(schema: Schema) -> Convert | None:
     if schema.get("x-verbatim"):
         pass
     elif "object" in types:
-        steps.append(_object_normal(schema))
+        steps.append(_unless_text(_object_normal(schema), types))
     elif "array" in types:
         steps.extend(_array_normal(schema))
     elif "format" in schema and FORMATS[schema["format"]].converts:
@@ -120,6 +120,11 @@ def normal_default(schema: Schema) -> Any:
         return _UNSET
     convert = compile_normal(schema)
     return convert(schema["default"]) if convert else schema["default"]
+
+
+def _unless_text(convert: Convert, types: Collection[str]) -> Convert:
+    """Leave text as it is where text may stand in the place of a group."""
+    return convert if "string" not in types else lambda value: value if isinstance(value, str) else convert(value)
 
 
 def _object_normal(schema: Schema) -> Convert:
@@ -171,7 +176,7 @@ def compile_filler(schema: Schema) -> Convert:
     if chosen:
         return lambda value: chosen[value["type"]](value)
     if "object" in types and properties:
-        return _group_filler(properties)
+        return _unless_text(_group_filler(properties), types)
     if "object" in types and isinstance(extra, dict) and "properties" in extra:
         fill = compile_filler(extra)
         return lambda value: {key: fill(inner) for key, inner in value.items()}

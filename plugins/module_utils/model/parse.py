@@ -20,6 +20,7 @@ from .expand import engine_part, expand, override_problems
 from .mounts import STORE, Vaults, mount_problems
 from .moved import moves_text, read_moves, still_there
 from .place import Place
+from .references import Copy, needed_secrets, reference_problems, referring_of
 from .schema import Schema
 from .schema_document import BACKEND, LINEAGE, OWNER
 from .worker import Document, Instance, Move
@@ -70,10 +71,11 @@ def parse(
     moves, wrong = read_moves(raw.moved, raw.moved_place)
     problems += wrong
     secrets: tuple[Instance, ...] = ()
+    copies: list[Copy] = []
     if raw.secrets:
         from .secrets import read_secrets
 
-        secrets, wrong = read_secrets(raw.secrets, stores, raw.stores, key, names_suffice=raw.deleting)
+        secrets, copies, wrong = read_secrets(raw.secrets, stores, raw.stores, key, names_suffice=raw.deleting)
         problems += wrong
     vaults = Vaults(
         tuple(raw.stores) if isinstance(raw.stores, dict) and raw.stores else tuple(stores),
@@ -83,11 +85,15 @@ def parse(
         problems += mount_problems(entry.worker, vaults, entry.place)
         if "instances" in entry.worker:
             problems += override_problems(entry, vaults)
+    referring = referring_of(providers, provider_schemas, stores, store_schemas)
+    problems += reference_problems(referring, copies, vaults)
     if problems:
         raise InvalidDocument(_sourced(dict.fromkeys(problems), raw.sources))
     instances: list[Instance] = []
+    first = {one.name: needed_secrets(one, vaults) for one in referring if one.kind == "provider"}
     for entry, provider in zip(entries, chosen, strict=True):
-        instances.extend(expand(entry, provider, depends.get(entry.worker["name"], ()), key, vaults))
+        before = (*depends.get(entry.worker["name"], ()), *first.get(provider, ()))
+        instances.extend(expand(entry, provider, before, key, vaults))
     listed = tuple(entry.worker["name"] for entry in entries)
     problems = list(still_there(moves, instances, listed, raw.owner))
     if problems:

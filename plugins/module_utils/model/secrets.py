@@ -23,6 +23,7 @@ from .generated import digest_of, lifetime_of
 from .mounts import STORE
 from .normal import HIDDEN_PREFIX, compile_normal
 from .place import Place
+from .references import Copy
 from .schema_secret import PLAIN, SECRET, SECRET_ENGINE_FIELDS, SOURCES
 from .secret_name import SecretName
 from .secret_rules import agreement_problems, generate_problems, rules_problems
@@ -111,8 +112,8 @@ def name_of(secret: Mapping[str, Any]) -> SecretName:
 
 def read_secrets(
     fragments: Sequence[Fragment], stores: Mapping[str, Any], written: Any, key: bytes, *, names_suffice: bool = False
-) -> tuple[tuple[Instance, ...], list[Problem]]:
-    """Return the secrets of a document as what the engine converges, and what is wrong with the others.
+) -> tuple[tuple[Instance, ...], list[Copy], list[Problem]]:
+    """Return the secrets of a document as what the engine converges, which of them are copies, and what is wrong with the others.
 
     ``stores`` are the configured ones, ``written`` is what the document says of them.
     """
@@ -121,15 +122,23 @@ def read_secrets(
     for entry in entries:
         problems += _source_store(entry, stores)
     if problems:
-        return (), problems
-    sources = _sources(entries, chosen)
-    problems = [_circle(entry, ring) for entry in entries if (ring := _ring(name_of(entry.worker).path, sources))]
+        return (), [], problems
+    copies = {copy.name: copy for entry, store in zip(entries, chosen, strict=True) for copy in _copies(entry, store)}
+    lies = {name_of(entry.worker).path: store for entry, store in zip(entries, chosen, strict=True)}
     made = []
     for entry, store in zip(entries, chosen, strict=True):
         one = expand_secret(entry, store, key)
-        source = sources.get(one.address.name)
-        made.append(replace(one, depends_on=(Address(KIND, source),)) if source else one)
-    return tuple(made), problems[:1]
+        copy = copies.get(one.address.name)
+        ours = copy is not None and lies.get(copy.source) == copy.source_store
+        made.append(replace(one, depends_on=(Address(KIND, copy.source),)) if copy and ours else one)
+    return tuple(made), list(copies.values()), problems
+
+
+def _copies(entry: Entry, store: str) -> Iterator[Copy]:
+    source = entry.worker.get("from")
+    if source:
+        place = Place(entry.place.under(("from",)), entry.place.source)
+        yield Copy(place, store, name_of(entry.worker).path, source.get("store", store), source["secret"])
 
 
 def _source_store(entry: Entry, stores: Mapping[str, Any]) -> list[Problem]:
@@ -145,31 +154,6 @@ def _source_store(entry: Entry, stores: Mapping[str, Any]) -> list[Problem]:
             place.source,
         )
     ]
-
-
-def _sources(entries: Sequence[Entry], chosen: Sequence[str]) -> dict[str, str]:
-    """Return which secret of the document gets its value from which other one of it, by their paths."""
-    lies = {name_of(entry.worker).path: store for entry, store in zip(entries, chosen, strict=True)}
-    found = {}
-    for entry, store in zip(entries, chosen, strict=True):
-        copied = entry.worker.get("from")
-        if copied and lies.get(copied["secret"]) == copied.get("store", store):
-            found[name_of(entry.worker).path] = copied["secret"]
-    return found
-
-
-def _ring(path: str, sources: Mapping[str, str]) -> list[str]:
-    """Return the circle that copying from one to the next leads into from here, if it comes back here."""
-    ring = [path]
-    while (path := sources.get(path, "")) and path not in ring:
-        ring.append(path)
-    return [*ring, path] if path == ring[0] else []
-
-
-def _circle(entry: Entry, ring: list[str]) -> Problem:
-    place = entry.place
-    message = f"secrets get their values from each other in a circle: {' -> '.join(ring)}"
-    return Problem(place.under(("from",)), message, "generate or give one of them", place.source)
 
 
 def expand_secret(entry: Entry, store: str, key: bytes) -> Instance:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from ...engine.state.keys import load_key
 from ...engine.state.sqlite import SqliteState
 from ...model.configs import read_providers
 from ...model.errors import HodeiError
-from ...model.finding import findings_of, ok, problem
+from ...model.finding import Finding, findings_of, ok, problem
 from ...model.ports import Provider
 from ...model.records import State
 from ...model.settings import Setting
 from ...model.worker import Document
 from ...providers.registry import config_schemas
 from .. import session
+from ..credentials import Credentials
 from ..sealing import opened
 from ..session import Payload
 from . import machine, state, world
@@ -64,6 +65,7 @@ class _Examination:
         self._chart = chart
         self._params = params
         self._providers: dict[str, Provider] = {}
+        self._credentials: Credentials | None = None
         self._store: SqliteState | None = None
         self._broken = False  # the controller could not gather all of the document
         self.owner = ""
@@ -72,6 +74,8 @@ class _Examination:
         """Give back what was opened."""
         for provider in self._providers.values():
             provider.close()
+        if self._credentials is not None:
+            self._credentials.close()
         if self._store is not None:
             self._store.close()
 
@@ -97,7 +101,7 @@ class _Examination:
             directory, lineage, partial(session.how_to_rebuild, payload, self.owner, directory, settings)
         )
         document = self._document(payload, directory, lineage or (remembered.lineage if remembered else ""))
-        self._make_providers(configs, directory, settings)
+        self._make_providers(payload, configs, directory, settings)
         self._look_at_providers()
         self._objects(document, remembered, directory, configs)
         self._chart.note("disk", machine.disk(directory))
@@ -163,15 +167,27 @@ class _Examination:
         return document if secret else None
 
     def _make_providers(
-        self, configs: Mapping[str, Mapping[str, Any]], directory: Path, settings: Mapping[str, Setting]
+        self,
+        payload: Payload,
+        configs: Mapping[str, Mapping[str, Any]],
+        directory: Path,
+        settings: Mapping[str, Setting],
     ) -> None:
         for name, config in configs.items():
-            self._chart.note(f"provider {name}", self._made(name, config, directory, settings))
+            self._chart.note(f"provider {name}", self._made(payload, name, config, directory, settings))
 
-    def _made(self, name: str, config: Mapping[str, Any], directory: Path, settings: Mapping[str, Setting]) -> Any:
+    def _made(
+        self,
+        payload: Payload,
+        name: str,
+        config: Mapping[str, Any],
+        directory: Path,
+        settings: Mapping[str, Setting],
+    ) -> Iterator[Finding]:
         home = directory / "providers" / name
-        self._providers[name] = session.make_provider(name, config, self.owner, home, settings)
-        return ()
+        credentials = self._credentials = self._credentials or session.open_credentials(payload, self.owner, directory)
+        self._providers[name] = session.make_provider(name, config, self.owner, home, settings, credentials)
+        yield from ()
 
     def _look_at_providers(self) -> None:
         """Ask them at the same time: one that hangs costs its own timeout, not everybody's."""

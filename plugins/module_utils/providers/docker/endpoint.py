@@ -11,18 +11,24 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ...model.credential import Credential
 from ...model.errors import HodeiError, Kind
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
 
 class Tls(NamedTuple):
-    """Certificates as paths; ``ca`` empty: those that the system trusts."""
+    """Certificates as paths, or as what has to be looked up; ``ca`` empty: those that the system trusts."""
 
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
+    ca: str | Credential = ""
+    cert: str | Credential = ""
+    key: str | Credential = ""
     verify: bool = True
+
+    @property
+    def credentials(self) -> list[Credential]:
+        """Those that are no paths."""
+        return [one for one in (self.ca, self.cert, self.key) if isinstance(one, Credential)]
 
 
 class Endpoint(NamedTuple):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.carry import Carry, Column, OnChange, Support
-from ...model.schema import exactly_one, formatted, group, listed, quantity
+from ...model.credential import text_or_credential
+from ...model.schema import formatted, group, listed, quantity
 
 _NATIVE = Carry(Support.NATIVE)
 _LIVE = Carry(Support.NATIVE, OnChange.UPDATE)
@@ -103,13 +104,10 @@ _REGISTRIES = listed(
         {
             "server": formatted("text", "The registry: `registry.example:5000`, or `docker.io`."),
             "username": formatted("text", "The user."),
-            "password": formatted("text", "The password, or a token.", x_sensitive=True),
-            "password_file": formatted("text", "A file that holds it, where the task runs."),
-            "password_env": formatted("env_name", "An environment variable that holds it, where the task runs."),
+            "password": text_or_credential("the password itself", "The password, or a token.", x_sensitive=True),
         },
         "A registry and who we are there.",
-        required=("server", "username"),
-        oneOf=exactly_one("password", "password_file", "password_env"),
+        required=("server", "username", "password"),
     ),
     "Who we are at registries. Left out: what `docker login` left in `~/.docker/config.json`, credential helpers included.",
     x_sensitive=True,
@@ -162,13 +160,13 @@ DOCKER_CONFIG: dict[str, Any] = {
         "tls": {
             "type": "object",
             "properties": {
-                "ca": {"type": "string", "format": "text", "description": "Whom to trust: a file of certificates."},
-                "cert": {"type": "string", "format": "text", "description": "Our own certificate."},
-                "key": {"type": "string", "format": "text", "description": "Its key."},
+                "ca": text_or_credential("the path of its file", "Whom to trust: certificates as PEM."),
+                "cert": text_or_credential("the path of its file", "Our own certificate as PEM."),
+                "key": text_or_credential("the path of its file", "Its key as PEM, without a password."),
                 "verify": {"type": "boolean", "default": True, "description": "Whether the Engine's is verified."},
             },
             "additionalProperties": False,
-            "description": "TLS for `tcp://`.",
+            "description": "TLS for `tcp://`. With anything but paths there is no reaper: what comes from a store outlives no run.",
         },
         "pull": {
             "type": "string",

@@ -11,7 +11,9 @@ from concurrent.futures import Future
 from typing import Any
 from urllib.parse import quote
 
+from ...model.credential import again
 from ...model.errors import HodeiError, Kind
+from ...model.store import StoreError
 from .engine import Engine
 from .refusals import missing, refusal, silence
 from .registries import Registries
@@ -44,7 +46,7 @@ class Images:
         self._engine = engine
         self._environ = environ
         self._scan: Mapping[str, Any] = config.get("scan") or {}
-        self._registries = Registries(engine, config.get("registries", ()), environ)
+        self._registries = Registries(engine, config.get("registries", ()))
         self._lock = threading.Lock()
         self._done: dict[Hashable, Future[Any]] = {}
         self._room = threading.Semaphore(_PULLS)
@@ -125,6 +127,9 @@ class Images:
     # ---- pulling -------------------------------------------------------------------------------------------------
 
     def _pull(self, image: str) -> None:
+        again(self._registries.credentials(image), lambda: self._pulled(image), _is_refusal)
+
+    def _pulled(self, image: str) -> None:
         name, tag = _named(image)
         api, timeout = self._engine.api, self._engine.timeout
         headers = self._registries.headers(image)
@@ -176,6 +181,9 @@ class Images:
         return found
 
     def _ask(self, image: str) -> Any:
+        return again(self._registries.credentials(image), lambda: self._asked(image), _is_refusal)
+
+    def _asked(self, image: str) -> Any:
         api, headers = self._engine.api, self._registries.headers(image)
         seconds = min(self._engine.timeout, _ANSWER)
         try:
@@ -198,6 +206,8 @@ class Images:
                 if policy == "never":
                     raise missing(image)
                 self._refuse_platform(image, self.ask(image))
+            except StoreError:
+                return  # the password may be written by this very run, before it pulls
             except HodeiError as error:
                 if error.kind in _LASTING:
                     refused[image, policy] = error
@@ -243,6 +253,11 @@ def in_parallel(call: Callable[..., None], items: Iterable[tuple[Any, ...]]) -> 
         one.join()
     if faults:
         raise faults[0]
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether a registry may want another password; some say of a wrong one that it lets nobody in."""
+    return isinstance(error, HodeiError) and error.kind in (Kind.AUTHENTICATION, Kind.AUTHORIZATION)
 
 
 def _named(image: str) -> tuple[str, str]:

@@ -118,8 +118,9 @@ class DockerProvider:
 
     @cached_property
     def _reaper(self) -> Reaper | None:
-        if not self._config.get("reaper", True):
-            return None
+        tls = self._engine.endpoint.tls
+        if not self._config.get("reaper", True) or (tls is not None and tls.credentials):
+            return None  # what comes from a store is for this run, as its rules and its record say
         from .reaping import Reaper, place
 
         return Reaper(place(self._config, self._settings, self._environ), self._engine, self._settings)

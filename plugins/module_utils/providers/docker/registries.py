@@ -8,10 +8,10 @@ A password is read when it is needed and goes to the Engine in a header; it is i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...model.credential import Credential
 from ...model.errors import HodeiError, Kind
 from .engine import Engine
 
@@ -35,10 +35,9 @@ def server_name(server: str) -> str:
 class Registries:
     """The credentials for each registry, as far as there are some."""
 
-    def __init__(self, engine: Engine, written: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, written: Sequence[Mapping[str, Any]]) -> None:
         self._engine = engine
         self._written = {server_name(one["server"]): one for one in written}
-        self._environ = environ
 
     def user(self, image: str) -> str:
         """Return the user that the configuration names for an image's registry; empty when it names none."""
@@ -54,10 +53,15 @@ class Registries:
         header: bytes = encode_header(found)
         return {"X-Registry-Auth": header.decode()}
 
+    def credentials(self, image: str) -> list[Credential]:
+        """Return the credential that is used for an image, if the configuration names one."""
+        found = self._written.get(registry_of(image), {}).get("password")
+        return [found] if isinstance(found, Credential) else []
+
     def _credentials(self, registry: str) -> dict[str, Any] | None:
         one = self._written.get(registry)
         if one is not None:
-            return {"username": one["username"], "password": self._password(one), "serveraddress": one["server"]}
+            return {"username": one["username"], "password": _text(one["password"]), "serveraddress": one["server"]}
         api = self._engine.api
         from docker.errors import DockerException
 
@@ -71,27 +75,6 @@ class Registries:
             ) from None
         return found
 
-    def _password(self, one: Mapping[str, Any]) -> str:
-        server = one["server"]
-        if "password" in one:
-            return str(one["password"])
-        if "password_env" in one:
-            name = one["password_env"]
-            if not self._environ.get(name):
-                raise HodeiError(
-                    Kind.CONFIGURATION,
-                    f"the password for registry {server} is to be in {name}, which is not set",
-                    hint="Set it where the task runs.",
-                )
-            return self._environ[name]
-        path = os.path.expanduser(one["password_file"])
-        try:
-            with open(path, encoding="utf-8") as file:
-                return file.read().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise HodeiError(
-                Kind.CONFIGURATION,
-                f"the password for registry {server} is to be in {path}, which cannot be read: {why}",
-                hint="Correct password_file: it is read where the task runs.",
-            ) from None
+
+def _text(password: str | Credential) -> str:
+    return password if isinstance(password, str) else password.value().text().rstrip("\r\n")

@@ -6,20 +6,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from ...model.credential import Credential, again
 from ...model.errors import HodeiError, Kind
 from .endpoint import Endpoint, Tls
 
 _CHUNK = 1 << 16
 _LEAVING = 5.0
 _PLAIN, _TLS = 2375, 2376
+#: A question whose answer has no body.
+_PING, _END = b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n", b"\r\n\r\n"
 
 
 class Line:
@@ -52,8 +57,13 @@ def connect(endpoint: Endpoint, timeout: float) -> Line:
     if url.scheme == "ssh":
         return _Ssh(endpoint.url, timeout)
     if endpoint.tls is not None:
-        return _Tls(url.hostname or "", url.port or _TLS, endpoint.tls, timeout)
+        tls, place = endpoint.tls, (url.hostname or "", url.port or _TLS)
+        return again(tls.credentials, lambda: _Tls(*place, tls, timeout), _is_refusal)
     return Line(socket.create_connection((url.hostname or "", url.port or _PLAIN), timeout))
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, (ssl.SSLError, ConnectionError))
 
 
 class _Ssh(Line):
@@ -115,6 +125,8 @@ class _Tls(Line):
         self._raw = socket.create_connection((host, port), timeout)
         try:
             self._shake_hands()
+            if tls.credentials:
+                self._prove()
         except (OSError, ssl.SSLError):
             self._raw.close()
             raise
@@ -141,6 +153,24 @@ class _Tls(Line):
                     raise ConnectionResetError("it hung up in the handshake of TLS") from None
                 self._into.write(data)
         self._flush()
+
+    def _prove(self) -> None:
+        """Have the other side say whether it takes our certificate, which TLS 1.3 leaves to what is read first."""
+        self._tls.write(_PING)
+        self._flush()
+        answer = b""
+        while _END not in answer:
+            try:
+                data = self._tls.read(_CHUNK)
+            except ssl.SSLWantReadError:
+                received = self._raw.recv(_CHUNK)
+                self._into.write(received)
+                if not received:
+                    raise ConnectionResetError("it hung up when it was asked who we are") from None
+            else:
+                if not data:
+                    raise ConnectionResetError("it hung up when it was asked who we are")
+                answer += data
 
     def _flush(self) -> None:
         data = self._out.read()
@@ -207,18 +237,31 @@ class _Tls(Line):
             parts.append(data)
 
 
+@contextlib.contextmanager
+def _as_file(pem: str | Credential) -> Iterator[str]:
+    """Give a path to OpenSSL, which takes nothing else: what is looked up stays in memory, in a file that has no name."""
+    if isinstance(pem, str):
+        yield pem
+        return
+    with open(os.memfd_create("hodei-tls", os.MFD_CLOEXEC), "wb", buffering=0) as file:
+        file.write(pem.value().reveal())
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
 def tls_context(tls: Tls) -> ssl.SSLContext:
     """Return whom we trust, and who we are. Raises HodeiError(configuration) for files that cannot be used."""
     try:
-        context = ssl.create_default_context(cafile=tls.ca or None)
-        if tls.cert:
-            context.load_cert_chain(tls.cert, tls.key or None)
+        with contextlib.ExitStack() as files:
+            ca, cert, key = (files.enter_context(_as_file(one)) for one in (tls.ca, tls.cert, tls.key))
+            context = ssl.create_default_context(cafile=ca or None)
+            if cert:
+                context.load_cert_chain(cert, key or None)
     except OSError as error:
-        files = ", ".join(filter(None, (tls.ca, tls.cert, tls.key)))
+        named = ", ".join(str(one) for one in (tls.ca, tls.cert, tls.key) if one)
         raise HodeiError(
             Kind.CONFIGURATION,
-            f"the files of `tls` cannot be used ({files}): {error.strerror or error}",
-            hint="They are PEM files; the key has no password, and this user may read it.",
+            f"what `tls` names cannot be used ({named}): {error.strerror or error}",
+            hint="It is PEM; the key has no password, and this user may read it.",
         ) from error
     if not tls.verify:
         context.check_hostname = False

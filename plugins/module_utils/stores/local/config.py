@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...durable.sources import outside
+from ...model.credential import Credential
 from ...model.errors import HodeiError, Kind
 from .fields import KEY_FILE
 from .sources import create_key_file, key_source
@@ -38,17 +40,18 @@ def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool)
     directory = _directory(config, home)
     file, key = directory / FILE, _key(config, directory)
     there = file.exists() and file.stat().st_size > 0
-    lacks_key = "file" in key and not os.path.lexists(Path(key["file"]).expanduser())
+    key_file = key.file if isinstance(key, Credential) else ""
+    lacks_key = bool(key_file) and not os.path.lexists(key_file)
     if lacks_key and there:
         raise HodeiError(
             Kind.CONFIGURATION,
-            f"there are secrets in {directory}, but their key {key['file']} is missing",
+            f"there are secrets in {directory}, but their key {key_file} is missing",
             hint="Restore the key from where you keep its copy: with another one nobody can read them.",
         )
     if look_only:
         return (["key"] if lacks_key else []) + ([] if there else ["store"])
     if lacks_key:
-        create_key_file(Path(key["file"]).expanduser())
+        create_key_file(Path(key_file))
     made = ["key"] if lacks_key else []
     store = local_store(config, home, read_only=False, seen=0)
     try:
@@ -67,7 +70,7 @@ def _directory(config: Mapping[str, Any], home: Path) -> Path:
     return Path(os.path.abspath(os.path.expanduser(config["path"]))) if config.get("path") else home
 
 
-def _key(config: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
+def _key(config: Mapping[str, Any], directory: Path) -> Credential | Mapping[str, Credential]:
     """Return where the key comes from; a file beside the store unless it is said."""
-    key: Mapping[str, Any] = config.get("key") or {"file": str(directory / KEY_FILE)}
-    return key
+    found: Credential | Mapping[str, Credential] = config.get("key") or outside({"file": str(directory / KEY_FILE)})
+    return found

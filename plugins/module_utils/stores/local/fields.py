@@ -5,21 +5,14 @@
 
 from __future__ import annotations
 
+from ...model.credential import credential
 from ...model.schema import flag, formatted, group, integer, listed
 
 MOST_BYTES, MOST_VERSIONS = 64 << 10, 10
 KEY_FILE = "store.key"
-_PLACES = {
-    "file": formatted("text", "A file of this user's own (0600)."),
-    "env": formatted("text", "An environment variable of the task."),
-    "keyring": formatted("text", "SERVICE/NAME in the keyring of the desktop."),
-}
-_KEY = group(
-    {
-        **_PLACES,
-        "passphrase": group(_PLACES, "A passphrase, which Argon2id makes a key of, from one of the same places."),
-    },
-    "Where the key comes from: exactly one of these. Left out: the file `store.key` beside the store.",
+_KEY = credential(
+    "The key that opens the store. Left out: the file `store.key` beside the store.",
+    {"passphrase": credential("A passphrase, which Argon2id makes a key of.")},
 )
 LOCAL_CONFIG = group(
     {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the key-encryption key comes from: a file, an environment variable, the keyring of the desktop, or a passphrase from one of these.
+"""What the key-encryption key is made of: a credential (model/credential.py) that is the key, or a passphrase.
 
 A key is 32 random bytes, written everywhere as base64 (``openssl rand -base64 32``), so that it can move between these places. A
 passphrase is stretched by Argon2id; salt and costs stand in the store (docs/stores/local.md).
@@ -17,14 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...durable.private import create_private, read_private
+from ...durable.private import create_private
+from ...durable.sources import outside
+from ...model.credential import Credential
 from ...model.errors import HodeiError, Kind, missing_library
 from ...model.secret_value import SecretValue
 from ...model.store import Fault, StoreError
 
 KEY_BYTES, SALT_BYTES = 32, 16
 _NAME = "the store's key"
-_MOST_BYTES = 4096
 _SHORTEST = 12
 _HOW = (
     "A key is 32 random bytes as base64: openssl rand -base64 32. For a passphrase, write passphrase: above its place."
@@ -59,7 +60,12 @@ class KeySource:
 
     def secret(self, stretch: Stretch | None) -> SecretValue:
         """Return the 32 bytes. ``stretch`` is for a passphrase. Raises StoreError(sealed), HodeiError(configuration)."""
-        found = self.load()
+        try:
+            found = self.load()
+        except HodeiError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            raise _sealed(error.message) from None
         if not self.passphrase:
             key = _decoded(found)
             if key is None:
@@ -72,62 +78,23 @@ class KeySource:
         return _stretched(text, stretch)
 
 
-def key_source(config: Mapping[str, Any]) -> KeySource:
-    """Return the source that a ``key`` of a store's configuration names.
+def key_source(written: Credential | Mapping[str, Any]) -> KeySource:
+    """Return the source that a ``key`` of a store's configuration is: a credential, or ``passphrase`` above one.
 
-    One of ``{file: PATH}``, ``{env: NAME}``, ``{keyring: SERVICE/NAME}``, or ``{passphrase: <one of these>}``.
-    Raises HodeiError(configuration).
+    One that is not looked up in a store may stand there as it is written. Raises HodeiError(configuration).
     """
-    if len(config) == 1:
-        kind, place = next(iter(config.items()))
-        if kind == "passphrase" and isinstance(place, Mapping) and "passphrase" not in place:
-            inner = key_source(place)
+    if isinstance(written, Credential):
+        return KeySource(str(written), written.load)
+    if written.keys() == {"passphrase"} and isinstance(written["passphrase"], (Credential, Mapping)):
+        inner = key_source(written["passphrase"])
+        if not inner.passphrase:
             return KeySource(f"the passphrase in {inner.named}", inner.load, passphrase=True)
-        if isinstance(place, str) and place:
-            if kind == "file":
-                return KeySource(place, lambda: _from_file(Path(place).expanduser()))
-            if kind == "env":
-                return KeySource(f"${place}", lambda: _from_environment(place))
-            if kind == "keyring" and "/" in place:
-                return KeySource(f"keyring {place}", lambda: _from_keyring(place))
-    raise HodeiError(
-        Kind.CONFIGURATION,
-        "the key of a store names no place that it could come from",
-        hint="Write one of file: PATH, env: NAME, keyring: SERVICE/NAME, or one of these below passphrase:.",
-    )
+    return key_source(outside(written))
 
 
 def create_key_file(path: Path) -> None:
     """Make a new key, for its owner only; durable when this returns. Raises already_exists when there is one: it is kept."""
     create_private(path, _NAME, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-
-
-def _from_file(path: Path) -> SecretValue:
-    try:
-        return SecretValue(read_private(path, _NAME, _MOST_BYTES))
-    except FileNotFoundError:
-        raise _sealed(f"{path} does not exist") from None
-
-
-def _from_environment(name: str) -> SecretValue:
-    if not os.environ.get(name):
-        raise _sealed(f"the environment variable {name} is not set")
-    return SecretValue(os.fsencode(os.environ[name]))
-
-
-def _from_keyring(place: str) -> SecretValue:
-    try:
-        import keyring
-    except ImportError as error:
-        raise missing_library("keyring") from error
-    service, _unused, name = place.rpartition("/")
-    try:
-        found = keyring.get_password(service, name)
-    except Exception as error:  # noqa: BLE001 - each back end has its own errors, and they may quote what they found
-        raise _sealed(f"the keyring did not answer ({type(error).__name__})") from None
-    if not found:
-        raise _sealed(f"the keyring has no {name} of {service}")
-    return SecretValue.of_text(str(found))
 
 
 def _decoded(found: SecretValue) -> SecretValue | None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.credential import Credential
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.registries import (
     Registries,
     registry_of,
@@ -51,11 +51,11 @@ def test_however_a_registry_is_written(written: str, meant: str) -> None:
     assert server_name(written) == meant
 
 
-def registries(way: dict[str, str], found: Any = None) -> Registries:
+def registries(way: dict[str, Any], found: Any = None) -> Registries:
     """Return what is written for one registry; ``found`` is what `docker login` left for others."""
     config = SimpleNamespace(resolve_authconfig=lambda registry: found)
     engine: Any = SimpleNamespace(api=SimpleNamespace(_auth_configs=config))
-    return Registries(engine, [{"server": "https://reg.example", "username": "ci", **way}], {"TOKEN": "in env"})
+    return Registries(engine, [{"server": "https://reg.example", "username": "ci", **way}])
 
 
 def told(headers: dict[str, str]) -> Any:
@@ -63,21 +63,18 @@ def told(headers: dict[str, str]) -> Any:
     return json.loads(base64.urlsafe_b64decode(headers["X-Registry-Auth"]))
 
 
-def test_three_ways_to_give_a_password(tmp_path: Path) -> None:
-    """Each is read when it is needed; a line end after it is none of it."""
-    (tmp_path / "token").write_text("in file\n")
-    ways = {"password": "as text", "password_env": "TOKEN", "password_file": str(tmp_path / "token")}
-    found = [told(registries({way: value}).headers("reg.example/app"))["password"] for way, value in ways.items()]
-    assert found == ["as text", "in env", "in file"]
-
-
-@pytest.mark.parametrize("way", [{"password_env": "NOBODY"}, {"password_file": "/not/there"}])
-def test_a_password_that_is_not_there(way: dict[str, str]) -> None:
-    """Says where it was looked for."""
-    with pytest.raises(HodeiError, match="the password for registry") as caught:
-        registries(way).headers("reg.example/app")
-    assert caught.value.kind is Kind.CONFIGURATION
-    assert next(iter(way.values())) in caught.value.message
+def test_ways_to_give_a_password() -> None:
+    """As it stands there, or looked up when it is needed; a line end after it is none of it."""
+    assert told(registries({"password": "as text"}).headers("reg.example/app"))["password"] == "as text"
+    asked: list[str] = []
+    password = Credential("a place", lambda: asked.append("once") or SecretValue(b"in a store\n"))  # type: ignore[func-returns-value]
+    found = registries({"password": password})
+    assert asked == []
+    assert told(found.headers("reg.example/app"))["password"] == "in a store"
+    assert found.credentials("reg.example/app") == [password]
+    assert found.credentials("other.example/app") == []
+    found.headers("reg.example/other")
+    assert asked == ["once"]
 
 
 def test_what_docker_login_left() -> None:
