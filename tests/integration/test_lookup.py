@@ -162,6 +162,21 @@ def test_what_our_modules_write_the_next_lookup_sees(make_site: Callable[..., Si
     assert [one["version"] for one in results[5]["records"] if one["secret"] == "db/password"] == [1, 1, 2]
 
 
+def test_a_broker_that_is_killed_in_mid_play_costs_one_more_login(site: Site) -> None:
+    """The playbook goes on, with another."""
+    begun, go = site.place / "begun", site.place / "go"
+    waiting = {"ansible.builtin.shell": f"touch {begun}; until test -e {go}; do sleep 0.05; done"}
+    tasks = [show(secret("s1")), waiting, show(secret("s1")), show("lookup('broker_status', 'logins')")]
+    playbook = site.start(site.write_play(tasks))
+    site.until(playbook, begun.exists, "the second task")
+    (first,) = brokers(site)
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: not brokers(site), "its death")
+    go.touch()
+    done = site.finish(playbook)
+    assert [one["msg"] for one in done.results if one.get("msg")] == ["value 1", "value 1", 1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_broker_goes_with_its_playbook(site: Site, number: signal.Signals) -> None:
     """However that ends."""
