@@ -44,6 +44,8 @@ _ABOUT = {
 }
 #: Modules that may have written secrets, so that lookups have to read them again.
 _WRITING = ("fleet", "secret")
+#: Modules that open stores.
+_OPENING = (*_WRITING, "fleet_plan", "secret_info", "worker")
 #: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
 _REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info")
 #: What modules take that goes to a program's standard input, and may be a secret.
@@ -78,6 +80,11 @@ class ActionModule(ActionBase):
         try:
             arguments, payload = self._gather(name, variables)
             payload = self._without_secrets(name, arguments, payload, variables)
+            is_direct = self._is_direct(variables)
+            if is_direct and name in _OPENING:
+                from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
+
+                payload["broker"] = secrets.ticket()  # goes through a pipe, and nobody shows it
         except HodeiError as error:
             raise AnsibleActionFail(str(error)) from None
         payload["asking"] = {
@@ -90,7 +97,7 @@ class ActionModule(ActionBase):
             payload["asking"]["playbook"] = direct.playbook()
         arguments["_payload"] = gather.dumps(payload)
         module = f"hodei.workers.{name}"
-        if self._is_direct(variables):
+        if is_direct:
             result = self._run_direct(module, arguments, variables)
         else:
             result = self._execute_module(

@@ -23,6 +23,11 @@ def desk() -> asking.Desk:
     return asking.desk(constants.DEFAULT_LOCAL_TMP)
 
 
+def ticket() -> dict[str, Any] | None:
+    """Return what a module needs to ask the broker itself; see ``asking.ticket``."""
+    return asking.ticket(constants.DEFAULT_LOCAL_TMP)
+
+
 def never_templated(value: Any) -> Any:
     """Return a value that Ansible takes as it is, whatever braces are in it; since ansible-core 2.19 that is so for all but templates."""
     if _TRUSTS or not isinstance(value, str):

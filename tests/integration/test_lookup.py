@@ -162,6 +162,32 @@ def test_what_our_modules_write_the_next_lookup_sees(make_site: Callable[..., Si
     assert [one["version"] for one in results[5]["records"] if one["secret"] == "db/password"] == [1, 1, 2]
 
 
+def test_modules_on_the_controller_go_on_with_the_brokers_login(make_site: Callable[..., Site]) -> None:
+    """With the passphrase out of reach only who borrows can open the store: to look and to write; nobody else, and not before a lookup."""
+    site = make_site(hodei_secrets=[{"name": "db/password", "value": "first"}])
+    passphrase = site.write("passphrase", "four words of mine\n")
+    passphrase.chmod(0o600)
+    site.set(hodei_stores={"local": {"type": "local", "key": {"passphrase": {"file": str(passphrase)}}}})
+    site.play("init")
+    site.play("secrets")
+    hide, back = (
+        {"ansible.builtin.command": f"mv {one} {two}"} for one, two in _both_ways(f"{passphrase}", f"{passphrase}.away")
+    )
+    info, lookup = task("secret_info"), show(secret("db/password"))
+    write = task("secret", name="db/password", value="second")
+    results = site.tasks(hide, info, back, lookup, hide, info, write, lookup, info | {"environment": {"PACKED": "1"}})
+    assert [one["failed"] for one in results] == [False, True, False, False, False, False, False, False, True]
+    assert "passphrase does not exist" in results[1]["msg"], "the control: nobody has logged in yet"
+    assert "passphrase does not exist" in results[8]["msg"], "the control: what is packed is told nothing"
+    assert [one["name"] for one in results[5]["secrets"]] == ["db/password"]
+    assert results[6]["changed"]
+    assert [results[number]["msg"] for number in (3, 7)] == ["first", "second"]
+
+
+def _both_ways(one: str, other: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (one, other), (other, one)
+
+
 def test_a_broker_that_is_killed_in_mid_play_costs_one_more_login(site: Site) -> None:
     """The playbook goes on, with another."""
     begun, go = site.place / "begun", site.place / "go"

@@ -74,6 +74,14 @@ def desk(directory: str) -> Desk:
     return _desks[pid]
 
 
+def ticket(directory: str) -> dict[str, Any] | None:
+    """Return what a module on this machine needs to ask the broker, which knows forks only; None where none can run.
+
+    It has the key of the playbook: hand it to a process through a pipe, and through nothing else.
+    """
+    return this_playbook(directory).as_dict() if possible() else None
+
+
 def _start(playbook: Playbook) -> None:
     from ..broker.starting import start
     from .direct import program

@@ -30,8 +30,9 @@ from ..model.place import Place
 from ..model.principal import Principal
 from ..model.references import reference_problems, referring_of
 from ..model.secret_name import SecretName
+from ..model.secret_value import SecretValue
 from ..model.settings import resolve
-from ..model.store import Retrieved, Store, Which
+from ..model.store import Lending, Retrieved, Store, Which
 from ..stores.registry import store_schemas, store_type
 from .credentials import Credentials
 from .guarding import Asking
@@ -81,6 +82,10 @@ class StoreSession:
             store_name=self.identity["store"],
         )
         return guarded.get(name, which)
+
+    def lend(self) -> SecretValue:
+        """Let another process go on with this login, where the store can."""
+        return self._store.lend() if isinstance(self._store, Lending) else SecretValue(b"")
 
     def close(self) -> None:
         """Close the store, and forget its keys."""

@@ -86,6 +86,7 @@ class Payload:
     moved: Any = None
     progress: str = ""  # the file that somebody on this machine watches
     asking: Mapping[str, Any] = field(default_factory=dict)  # host, play and task, as they say
+    broker: Mapping[str, Any] | None = field(default=None, repr=False)  # how that of the playbook is asked
 
 
 def read_payload(params: Mapping[str, Any]) -> Payload:
@@ -135,6 +136,7 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         sources=sources,
         progress=gathered.get("progress") or "",
         asking=gathered.get("asking") or {},
+        broker=gathered.get("broker"),
     )
 
 
@@ -200,6 +202,7 @@ def open_session(
                 providers[name] = make_provider(name, config, origin.name, home, settings, credentials)
         mounts = any(instance.mounts for instance in document.instances)
         if all_stores or document.secrets or mounts or (not only_named and _has_secrets(state)):
+            from .borrowing import lender
             from .stores import open_stores
 
             secrets |= open_stores(
@@ -210,6 +213,7 @@ def open_session(
                 asking=asking,
                 credentials=credentials,
                 destroying=params.get("state") == "destroyed",
+                lender=lender(payload.broker, owner, directory),
             )
         yield Session(
             document=document,

@@ -17,14 +17,23 @@ from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
 from ..stores.objects import Made, SecretObjects
 from ..stores.registry import store_type
+from .borrowing import Lender
 from .credentials import Credentials
 from .guarding import Asking, guard
 
 
-def make_stores(document: Document, directory: Path, credentials: Credentials, *, read_only: bool) -> dict[str, Store]:
+def make_stores(
+    document: Document, directory: Path, credentials: Credentials, *, read_only: bool, lender: Lender | None = None
+) -> dict[str, Store]:
     """Return the configured stores by name; nothing is opened before it is used."""
     return {
-        name: store_type(str(config["type"])).make(name, credentials.store(name), directory / name, read_only=read_only)
+        name: store_type(str(config["type"])).make(
+            name,
+            credentials.store(name),
+            directory / name,
+            read_only=read_only,
+            borrow=lender and lender(name, config),
+        )
         for name, config in document.stores.items()
     }
 
@@ -38,9 +47,11 @@ def open_stores(
     asking: Asking,
     credentials: Credentials,
     destroying: bool = False,
+    lender: Lender | None = None,
 ) -> dict[str, SecretObjects]:
     """Return what the engine converges secrets through, by names that no provider has."""
-    stores = guard(make_stores(document, directory, credentials, read_only=read_only), auditor, asking)
+    made = make_stores(document, directory, credentials, read_only=read_only, lender=lender)
+    stores = guard(made, auditor, asking)
     return {
         f"{STORE}{name}": SecretObjects(
             store,

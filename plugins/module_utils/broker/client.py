@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model.errors import HodeiError, Kind
 from .given import LONGEST_WITHIN
@@ -18,6 +18,9 @@ from .meeting import Meeting
 from .playbook import Playbook, ended
 from .processes import peer_of, started_at
 from .wire import Frame, HungUpError, Opening, ProtocolError, open_as_client, receive, send
+
+if TYPE_CHECKING:
+    from ..model.secret_value import SecretValue
 
 #: A store may be slow; a broker that says nothing for so long is stuck.
 ANSWER_SECONDS = 120.0
@@ -85,6 +88,13 @@ class Client:
             for (number, _piece), known in zip(portion, answer.head["known"] if answer else (), strict=False):
                 found[number] = found[number] or known
         return found
+
+    def borrow(self, address: Mapping[str, Any]) -> SecretValue:
+        """Return the broker's login to a store, where one runs and lends it; else nothing, and who asks has to log in."""
+        from ..model.secret_value import SecretValue  # lookups need it not
+
+        answer = self._ask_running({"op": "lend", "address": address})
+        return SecretValue(b"" if answer is None or "error" in answer.head else answer.body)
 
     def forget(self) -> None:
         """Have the broker forget what it has read, where one runs: somebody has written."""

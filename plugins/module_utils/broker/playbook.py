@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from ..model.errors import HodeiError, Kind
 from .processes import started_at
@@ -39,6 +41,15 @@ class Playbook:
     def name(self) -> str:
         """What its socket is called."""
         return f"hodei-broker-{self.prove(b'name').hex()[:16]}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form in which it is handed to a process that is no fork: it has the key, so through a pipe only."""
+        return {"pid": self.pid, "started": self.started, "directory": self.directory, "key": self.key.hex()}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Playbook:
+        """Read what ``as_dict`` returned."""
+        return cls(given["pid"], given["started"], given["directory"], bytes.fromhex(given["key"]))
 
     def prove(self, *parts: bytes) -> bytes:
         """Return what only a fork of this playbook can make of these parts; none of them has a NUL but the last."""

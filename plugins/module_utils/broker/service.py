@@ -33,6 +33,8 @@ class Service:
         try:
             if request["op"] == "read":
                 return self._read(request)
+            if request["op"] == "lend":
+                return Frame({}, self._sessions.get(request["address"]).lend().reveal())
             if request["op"] == "known":
                 return Frame({"known": self._given.known(request["marks"], request["texts"])})
             if request["op"] == "forget":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ..model.secret_name import SecretName
+from ..model.secret_value import SecretValue
 from ..model.store import Retrieved, Which
 
 #: Which store, and as whom: JSON.
@@ -35,6 +36,9 @@ class Session(Protocol):
 
         ``by`` says for whom: play, task, host, and what else the opener's own rules need.
         """
+
+    def lend(self) -> SecretValue:
+        """Return what another process of this playbook goes on with instead of logging in; see ``model.store.Lending``."""
 
     def close(self) -> None:
         """Log out: revoke what was logged in for."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from ..model.errors import HodeiError
 from ..model.secret_name import SecretName
+from ..model.secret_value import SecretValue
 from ..model.store import Retrieved, StoreError, Which
 from .session import Address, Opener, Session
 
@@ -40,10 +41,18 @@ class Login:
 
     def read(self, name: SecretName, which: Which) -> Retrieved:
         """Read from the store; one thread logs in, the others wait. Raises HodeiError."""
+        self._ensure()
+        return self.session.read(name, which)
+
+    def lend(self) -> SecretValue:
+        """Return what another process goes on with. Raises HodeiError."""
+        self._ensure()
+        return self.session.lend()
+
+    def _ensure(self) -> None:
         if not self.done:
             with self._lock:
                 self._log_in()
-        return self.session.read(name, which)
 
     def _log_in(self) -> None:
         if self.done:

@@ -28,12 +28,6 @@ _SECONDS = 30.0
 
 def start(command: Sequence[str], playbook: Playbook) -> None:
     """Start a broker and wait until it serves. Raises HodeiError with the last line that it said."""
-    given = {
-        "pid": playbook.pid,
-        "started": playbook.started,
-        "directory": playbook.directory,
-        "key": playbook.key.hex(),
-    }
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -42,7 +36,7 @@ def start(command: Sequence[str], playbook: Playbook) -> None:
         start_new_session=True,  # Ctrl-C is not for it
         env={**os.environ, **FORGETFUL},
     ) as process:
-        said = _talk(process, json.dumps(given).encode())
+        said = _talk(process, json.dumps(playbook.as_dict()).encode())
         if said is None:
             process.kill()
     if said != _READY:
@@ -52,8 +46,7 @@ def start(command: Sequence[str], playbook: Playbook) -> None:
 
 def handed_over() -> Playbook:
     """Return the playbook that a broker is started for, in the broker."""
-    given = json.loads(sys.stdin.buffer.read())
-    return Playbook(given["pid"], given["started"], given["directory"], bytes.fromhex(given["key"]))
+    return Playbook.from_dict(json.loads(sys.stdin.buffer.read()))
 
 
 def leave_parent() -> None:

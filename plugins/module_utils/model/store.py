@@ -14,10 +14,10 @@ Every call raises HodeiError and nothing else: StoreError for what the store has
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from .errors import HodeiError, Kind
 from .secret_name import SecretName
@@ -159,6 +159,18 @@ class Retrieved:
 
     value: SecretValue
     version: Version
+
+
+#: Asks for the login of another process; empty when nobody lends one.
+Borrow: TypeAlias = "Callable[[], SecretValue]"
+
+
+@runtime_checkable
+class Lending(Protocol):
+    """A store whose login other processes of the same user and playbook may go on with, so that they need none of their own."""
+
+    def lend(self) -> SecretValue:
+        """Return what ``borrow`` of such a store takes in place of a login: a session's token, a stretched passphrase."""
 
 
 class Store(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from .store import Store
+from .store import Borrow, Store
 
 Config = Mapping[str, Any]
 
@@ -17,8 +17,19 @@ Config = Mapping[str, Any]
 class Make(Protocol):
     """Makes a store; touches nothing, what is wrong is told by the first call of the store."""
 
-    def __call__(self, name: str, config: Config, home: Path, *, read_only: bool = False, seen: int = 0) -> Store:
-        """``home`` is a directory for what it keeps on this machine; ``seen`` is the highest generation that was ever seen of it."""
+    def __call__(
+        self,
+        name: str,
+        config: Config,
+        home: Path,
+        *,
+        read_only: bool = False,
+        seen: int = 0,
+        borrow: Borrow | None = None,
+    ) -> Store:
+        """``home`` is a directory for what it keeps on this machine; ``seen`` is the highest generation that was ever seen of it;
+        ``borrow`` is asked for another process's login before the store logs in by itself.
+        """
 
 
 class StoreType(NamedTuple):

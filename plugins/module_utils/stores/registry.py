@@ -12,17 +12,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..model.store import Store
+from ..model.store import Borrow, Store
 from ..model.store_type import Config, StoreType
 
 
 def _local() -> StoreType:
     from .local.fields import LOCAL_CONFIG
 
-    def make(name: str, config: Config, home: Path, *, read_only: bool = False, seen: int = 0) -> Store:
+    def make(
+        name: str,
+        config: Config,
+        home: Path,
+        *,
+        read_only: bool = False,
+        seen: int = 0,
+        borrow: Borrow | None = None,
+    ) -> Store:
         from .local.config import local_store
 
-        return local_store(config, home, read_only=read_only, seen=seen)
+        return local_store(config, home, read_only=read_only, seen=seen, borrow=borrow)
 
     def found(name: str, config: Config, home: Path, look_only: bool) -> list[str]:
         from .local.config import found_local_store

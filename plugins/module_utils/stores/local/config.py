@@ -13,12 +13,15 @@ from typing import Any
 from ...durable.sources import outside
 from ...model.credential import Credential
 from ...model.errors import HodeiError, Kind
+from ...model.store import Borrow
 from .fields import KEY_FILE
 from .sources import create_key_file, key_source
 from .store import FILE, LocalStore
 
 
-def local_store(config: Mapping[str, Any], home: Path, *, read_only: bool, seen: int) -> LocalStore:
+def local_store(
+    config: Mapping[str, Any], home: Path, *, read_only: bool, seen: int, borrow: Borrow | None = None
+) -> LocalStore:
     """Return the store; opens nothing. Raises HodeiError(configuration)."""
     directory = _directory(config, home)
     return LocalStore(
@@ -29,6 +32,7 @@ def local_store(config: Mapping[str, Any], home: Path, *, read_only: bool, seen:
         seen=seen,
         most_bytes=config["most_bytes"],
         most_versions=config["most_versions"],
+        borrow=borrow,
     )
 
 

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Mapping, Sequence
 
-from ...model.store import Fault, StoreError
+from ...model.secret_value import SecretValue
+from ...model.store import Borrow, Fault, StoreError
 from .crypto import Kek, derive
 from .heads import Head, KeyEntry
 from .sources import KeySource, Stretch
@@ -16,11 +19,13 @@ from .sources import KeySource, Stretch
 class Keyring:
     """The keys of one process: ``key`` opens the store, ``old`` open what has not been rewrapped yet.
 
-    Each is read and stretched once, when a store is first seen that needs it.
+    Each is read and stretched once, when a store is first seen that needs it; what ``borrow`` has need not be stretched.
     """
 
-    def __init__(self, key: KeySource, old: Sequence[KeySource] = ()) -> None:
+    def __init__(self, key: KeySource, old: Sequence[KeySource] = (), borrow: Borrow | None = None) -> None:
         self._sources = (key, *old)
+        self._borrow = borrow
+        self._borrowed: Mapping[str, Kek] | None = None
         self._known: dict[tuple[int, str, KeyEntry | None], Kek] = {}
 
     def opens(self, head: Head) -> Kek:
@@ -29,6 +34,9 @@ class Keyring:
 
     def find(self, head: Head, key_id: str) -> Kek:
         """Return one key of a store. Raises StoreError(sealed) when it is none of ours."""
+        lent = self._from_another(head, key_id)
+        if lent is not None:
+            return lent
         tried = []
         for index, source in enumerate(self._sources):
             for kek in self._candidates(index, source, head):
@@ -58,9 +66,20 @@ class Keyring:
         self._known[0, store, entry if stretch else None] = kek
         return kek, entry
 
+    def lend(self, head: Head) -> SecretValue:
+        """Return what passphrases were stretched to, for ``borrow`` of another process; a key that is none costs nothing to read."""
+        self.opens(head)
+        lent = {
+            kek.id: base64.b64encode(kek.wrapping.reveal() + kek.authentication.reveal()).decode()
+            for (_index, store, entry), kek in self._known.items()
+            if store == head.store and entry is not None and entry.id == kek.id
+        }
+        return SecretValue(json.dumps(lent).encode())
+
     def forget(self) -> None:
         """Let go of all keys; they are read again when they are needed."""
         self._known.clear()
+        self._borrowed = None
 
     def _candidates(self, index: int, source: KeySource, head: Head) -> list[Kek]:
         """Return what one source may stand for in a store: one key, or with a passphrase one for each salt."""
@@ -73,3 +92,16 @@ class Keyring:
             known = derive(source.secret(entry.stretch if entry else None), store)
             self._known[index, store, entry] = known
         return known
+
+    def _from_another(self, head: Head, key_id: str) -> Kek | None:
+        """Return a key that another process has lent, where to make it takes time; whether it is the right one is told by what it opens."""
+        if self._borrow is None or not any(one.id == key_id and one.stretch for one in head.keys):
+            return None
+        if self._borrowed is None:
+            lent = json.loads(self._borrow().reveal() or b"{}")
+            self._borrowed = {one: _kek(one, base64.b64decode(made)) for one, made in lent.items()}
+        return self._borrowed.get(key_id)
+
+
+def _kek(key_id: str, made: bytes) -> Kek:
+    return Kek(key_id, SecretValue(made[:32]), SecretValue(made[32:]))

@@ -21,6 +21,7 @@ from ...model.secret_name import SecretName
 from ...model.secret_value import SecretValue
 from ...model.store import (
     MOST_TOKEN,
+    Borrow,
     Fault,
     Metadata,
     Retrieved,
@@ -59,9 +60,10 @@ class LocalStore:
         seen: int = 0,
         most_bytes: int = MOST_BYTES,
         most_versions: int = MOST_VERSIONS,
+        borrow: Borrow | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._file = StoreFile(Path(path), Keyring(key, old_keys), read_only=read_only, seen=seen)
+        self._file = StoreFile(Path(path), Keyring(key, old_keys, borrow), read_only=read_only, seen=seen)
         self._most_bytes, self._most_versions = most_bytes, most_versions
         self._clock = clock
 
@@ -84,6 +86,10 @@ class LocalStore:
         """Say what the store is and how far it got."""
         head = self._file.look(lambda ledger: ledger.head)
         return StoreFingerprint("local", str(crypto.SCHEMA), head.store, head.generation, self._most_bytes)
+
+    def lend(self) -> SecretValue:
+        """Return what passphrases were stretched to; see ``model.store.Lending``."""
+        return self._file.look(lambda ledger: self._file.keyring.lend(ledger.head))
 
     def list(self, tenant: str | None = None) -> Sequence[SecretInfo]:
         """List all secrets; of one tenant, or of all."""

@@ -114,6 +114,23 @@ def test_forgotten_is_read_again(service: Service, journal: Path) -> None:
     assert service.answer({"op": "status"}).head == {"logins": 1}
 
 
+def test_a_login_is_lent_and_not_made_twice(service: Service, journal: Path) -> None:
+    """To whoever comes first it is made; what cannot be logged in to is told."""
+    address = read("a")["address"]
+    assert service.answer({"op": "lend", "address": address}) == Frame({}, b"session")
+    service.answer(read("a"))
+    service.answer({"op": "lend", "address": address})
+    assert [line.partition(" ")[0] for line in journal.read_text().splitlines()] == [
+        "login",
+        "lend",
+        "use",
+        "read",
+        "lend",
+    ]
+    wrong = read("a", config={"login": "wrong password"})["address"]
+    assert refused(service.answer({"op": "lend", "address": wrong}))["kind"] == "authentication"
+
+
 def test_nothing_is_logged_in_to_that_nobody_may_read() -> None:
     """Who decides does so before the store is asked for anything: a refusal makes no call."""
     calls: list[str] = []

@@ -216,6 +216,61 @@ def test_from_one_passphrase_to_another(place: Place, monkeypatch: pytest.Monkey
     assert _fault(lambda: LocalStore(place.path, old).get(NAME)) is Fault.SEALED
 
 
+def test_a_stretched_passphrase_is_lent(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who borrows stretches none, and writes and reads as the other; a wrong loan, or none, costs the time that it takes, and no more."""
+    monkeypatch.setenv("WORDS", "correct horse battery staple")
+    words = key_source({"passphrase": {"env": "WORDS"}})
+    first = LocalStore(place.path, words)
+    first.initialise(allow_ephemeral=True)
+    lent = first.lend()
+    monkeypatch.delenv("WORDS")
+    assert _fault(LocalStore(place.path, words).list) is Fault.SEALED, "the control"
+    asked: list[SecretValue] = []
+
+    def borrow() -> SecretValue:
+        asked.append(lent)
+        return lent
+
+    second = LocalStore(place.path, words, borrow=borrow)
+    second.put(NAME, value("x"))
+    assert second.get(NAME).value == value("x")
+    assert len(asked) == 1
+    nothing = SecretValue(b""), SecretValue(b'{"0011223344556677": ""}')
+    for other in nothing:
+        assert _fault(LocalStore(place.path, words, borrow=lambda: other).list) is Fault.SEALED  # noqa: B023
+    forged = SecretValue(lent.reveal().replace(lent.reveal()[-40:-20], b"A" * 20))
+    assert _fault(LocalStore(place.path, words, borrow=lambda: forged).list) is Fault.CORRUPT
+    monkeypatch.setenv("WORDS", "correct horse battery staple")
+    assert LocalStore(place.path, words, borrow=lambda: nothing[0]).get(NAME).value == value("x")
+
+
+def test_a_key_that_is_none_is_not_lent(place: Place, store: LocalStore) -> None:
+    """Who can read the passphrase's place can read the key's, and it takes no time; nobody is asked for it."""
+    assert store.lend().reveal() == b"{}"
+    asked: list[int] = []
+
+    def borrow() -> SecretValue:
+        asked.append(1)
+        return SecretValue(b"")
+
+    LocalStore(place.path, place.key("key"), borrow=borrow).list()
+    assert not asked
+
+
+def test_a_loan_does_not_pass_for_the_new_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a store is brought under another key, what is lent is the one of before."""
+    monkeypatch.setenv("OLD", "correct horse battery staple")
+    monkeypatch.setenv("NEW", "another horse battery staple")
+    old, new = (key_source({"passphrase": {"env": name}}) for name in ("OLD", "NEW"))
+    first = LocalStore(place.path, old)
+    first.initialise(allow_ephemeral=True)
+    first.put(NAME, value("x"))
+    lent = first.lend()
+    LocalStore(place.path, new, old_keys=[old], borrow=lambda: lent).rekey()
+    assert LocalStore(place.path, new).get(NAME).value == value("x")
+    assert _fault(lambda: LocalStore(place.path, old).get(NAME)) is Fault.SEALED
+
+
 def _fault(call: Any) -> Fault | None:
     try:
         call()
