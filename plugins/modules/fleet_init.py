@@ -70,7 +70,9 @@ left:
   type: list
   elements: str
 made:
-  description: What was made (V(key), V(state), and what the configured stores need, such as V(key of store local), and V(audit key))
+  description:
+    - What was made (V(key), V(state), and what the configured stores need, such as V(key of store local), and V(audit key)).
+    - V(another key of store local) says that it was brought under the key that is configured.
   returned: success
   type: list
   elements: str

@@ -171,3 +171,52 @@ def test_keys_that_are_in_no_file(site: Site) -> None:
     assert not list(site.place.rglob("*store.key"))
     refused = site.refused("secret_info", stores=both)
     assert "there is no descriptor 9 of ansible-playbook" in refused
+
+
+def test_the_key_of_a_store_moves_is_exchanged_and_lost(site: Site) -> None:
+    """As docs/stores/local.md has it: another place, another key, another machine, no key at all."""
+    site.run("init")
+    site.play("converge")
+    store = site.home / "stores" / "local"
+    written = (store / "store.key").read_text()
+
+    def under(key: dict[str, Any], *old: dict[str, Any]) -> None:
+        site.set(hodei_stores={"local": {"type": "local", "key": key, "old_keys": list(old)}})
+
+    site.environment["STORE_KEY"] = written
+    (store / "store.key").unlink()
+    under({"env": "STORE_KEY"})
+    assert site.play("converge").changed == 0
+
+    new = site.write("new.key", base64.b64encode(os.urandom(32)).decode())
+    new.chmod(0o600)
+    under({"file": str(new)}, {"env": "STORE_KEY"})
+    assert site.play("converge").changed == 0
+    made = [site.play("init", *options).results[0]["made"] for options in (["--check"], [], [])]
+    assert made == [["another key of store local"], ["another key of store local"], []]
+    under({"file": str(new)})
+    assert site.play("converge").changed == 0
+    under({"env": "STORE_KEY"})
+    assert "sealed" in site.run("plan").output
+
+    other = Site(owner=site.owner, hodei_secrets=[], hodei_stores={"local": {"key": {"env": "ESCROWED"}}})
+    try:
+        other.environment["ESCROWED"] = new.read_text()
+        (other.home / "stores" / "local").mkdir(parents=True)
+        shutil.copy(store / "secrets.db", other.home / "stores" / "local")
+        (other.home / "stores" / "local" / "secrets.db").chmod(0o600)
+        that = "lookup('hodei.workers.secret', 'api/key')[:6] == 'canary'"
+        assert other.run(other.write_play([{"ansible.builtin.assert": {"that": that}}])).code == 0
+    finally:
+        other.close()
+
+    new.unlink()
+    under({"file": str(new)})
+    assert site.run("init").code
+    store.rename(site.place / "unreadable")
+    made = site.play("init").results[0]["made"]
+    assert made == ["key of store local", "store of store local"]
+    assert site.play("converge").changed == 1
+    assert site.play("converge").changed == 0
+    (known,) = site.tasks(task("secret_info"))
+    assert set(by_name(known)) == {"db/password", "api/key"}

@@ -37,7 +37,8 @@ def local_store(
 
 
 def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool) -> list[str]:
-    """Make the key file and the store where neither is there; a key is never made for a store that has lost its own.
+    """Make the key file and the store where neither is there, or bring a store under another key. A key is never made for a store that
+    has lost its own.
 
     Raises HodeiError(configuration).
     """
@@ -50,15 +51,18 @@ def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool)
         raise HodeiError(
             Kind.CONFIGURATION,
             f"there are secrets in {directory}, but their key {key_file} is missing",
-            hint="Restore the key from where you keep its copy: with another one nobody can read them.",
+            hint="Restore the key from where you keep its copy: with another one nobody can read them. Where it is to be another one, "
+            "make it first (umask 077; openssl rand -base64 32 > FILE), and name the one before under old_keys.",
         )
-    if look_only:
-        return (["key"] if lacks_key else []) + ([] if there else ["store"])
+    if look_only and not there:
+        return (["key"] if lacks_key else []) + ["store"]
     if lacks_key:
         create_key_file(Path(key_file))
     made = ["key"] if lacks_key else []
-    store = local_store(config, home, read_only=False, seen=0)
+    store = local_store(config, home, read_only=look_only, seen=0)
     try:
+        if there:
+            return [*made, *_rekeyed(store, config, look_only=look_only)]
         # Beside the state it may lie wherever that may, and that was looked at.
         store.initialise(allow_ephemeral=not config.get("path") or config["allow_ephemeral"])
         made.append("store")
@@ -68,6 +72,15 @@ def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool)
     finally:
         store.close()
     return made
+
+
+def _rekeyed(store: LocalStore, config: Mapping[str, Any], *, look_only: bool) -> list[str]:
+    """Bring a store under its key for which others are named; says so when there was something to do."""
+    if not config.get("old_keys") or store.is_rekeyed():
+        return []
+    if not look_only:
+        store.rekey()
+    return ["another key"]
 
 
 def _directory(config: Mapping[str, Any], home: Path) -> Path:

@@ -167,6 +167,11 @@ class LocalStore:
         """Destroy a secret with all its values."""
         self._change(name, records.destroyed)
 
+    def is_rekeyed(self) -> bool:
+        """Tell whether ``key`` alone opens all of it."""
+        keyring = self._file.keyring
+        return self._file.look(lambda ledger: {one.id for one in ledger.head.keys} == {keyring.wanted(ledger.head)})
+
     def rekey(self) -> int:
         """Bring the whole store under ``key``, see ``rekey.rekey``."""
         return rekey(self._file)
