@@ -32,7 +32,10 @@ class Mounted(NamedTuple):
 def mounted(
     instance: Instance, seen: Observation | None, world: World, fresh: Collection[Address], column: Column
 ) -> Mounted:
-    """Compare what a worker was given with what its mounts give now, or will when the ``fresh`` secrets are written."""
+    """Compare what a worker was given with what its mounts give now, or will when the ``fresh`` secrets are written.
+
+    Another version in a file is always put in its place, whatever a changed document costs there.
+    """
     if not instance.mounts:
         return Mounted()
     missing = next(_missing(instance, world, fresh), "")
@@ -82,7 +85,7 @@ def _differences(
         before, after = seen.secrets.get(mount.key), _wanted(mount, world, fresh)
         if before != after:
             path = f"files.{mount.place}" if mount.in_home else f"secrets.{mount.key}"
-            anew = cell(column, path).on_change is OnChange.REPLACE
+            anew = mount.way == "env" and cell(column, path).on_change is OnChange.REPLACE
             yield FieldChange(path, _short(before), _short(after), anew)
 
 

@@ -167,8 +167,9 @@ def test_each_instance_is_a_use(fleet: SecretFleet) -> None:
 
 def test_an_environment_that_cannot_change_is_made_anew(fleet: SecretFleet) -> None:
     """Where the provider says so in its column."""
-    fleet.column = {**COLUMN, "secrets.env": Carry(Support.NATIVE, OnChange.REPLACE)}
+    fleet.column = {**COLUMN, "secrets": Carry(Support.NATIVE, OnChange.REPLACE)}
     converge(fleet)
+    assert converge(fleet, SECRETS.replace("k1", "k2"))["worker.web[0]"] == "update", "files are put in their places"
     assert converge(fleet, SECRETS.replace("one", "two"))["worker.web[0]"] == "replace"
 
 
