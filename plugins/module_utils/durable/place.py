@@ -66,6 +66,15 @@ def reason_against(path: str | os.PathLike[str]) -> str:
     return judged(os.path.realpath(path), mounts, os.environ, container=container)
 
 
+def is_in_memory(path: str) -> bool:
+    """Tell whether a directory lies on a file system that is never on a disk; not where this cannot be known."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return False
+    return _mount_of(os.path.realpath(path), mounts).type in ("tmpfs", "ramfs")
+
+
 def judged(path: str, mountinfo: str, environ: Mapping[str, str], *, container: bool = False) -> str:
     """Judge an absolute path by the text of /proc/self/mountinfo, the environment, and whether we are in a container."""
     mount = _mount_of(path, mountinfo)

@@ -221,7 +221,8 @@ class DockerRig:
 
     server = "docker"
 
-    def __init__(self, place: Path, engine: Any) -> None:
+    def __init__(self, place: Path, engine: Any, **config: Any) -> None:
+        self._more = config
         self._engine, self._image = engine, engine.image
         self._api = engine.api
         self._ours = {"label": f"hodei.owner={OWNER}"}
@@ -233,9 +234,8 @@ class DockerRig:
 
     def open(self, settle: float = 0.1) -> DockerProvider:
         """Return a provider."""
-        provider = DockerProvider(
-            "local", {"url": self._engine.url, "pull": "never", "settle": settle, "directory": str(self._place)}, OWNER
-        )
+        config = {"url": self._engine.url, "pull": "never", "settle": settle, "directory": str(self._place)}
+        provider = DockerProvider("local", {**config, **self._more}, OWNER)
         self._opened.append(provider)
         return provider
 
@@ -285,7 +285,7 @@ class DockerRig:
         wait_for(self._none_left, "the containers to be gone")
         for volume in self._api.volumes(filters=self._ours)["Volumes"] or ():
             self._api.remove_volume(volume["Name"])
-        if self._opened and self._api.networks(filters=self._ours):
+        if self._opened:
             self._opened[0].attend()  # removes what nobody needs, with its rules
         for provider in self._opened:
             provider.close()

@@ -12,16 +12,16 @@ import base64
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...model.errors import HodeiError, Kind
 from .engine import Engine
+from .packing import Item, pack
 from .records import short
 from .sdk import told
 from .seeing import seconds
 
-ROOT = "/"
 _STAT = "X-Docker-Container-Path-Stat"
 #: Bits of a mode as the Engine tells it (https://pkg.go.dev/io/fs#FileMode).
 _DIRECTORY, _LINK = 1 << 31, 1 << 27
@@ -29,16 +29,6 @@ _KINDS = _DIRECTORY | _LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 _SPECIAL = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
 #: More than the files of one worker may hold is none of them.
 _MOST = 4 << 20
-
-
-class Item(NamedTuple):
-    """A file to write, or a directory: that has no data."""
-
-    at: str
-    mode: int
-    owner: tuple[int, int]
-    data: bytes | None = None
-    mtime: float = 0.0
 
 
 class Stat(NamedTuple):
@@ -50,6 +40,7 @@ class Stat(NamedTuple):
     is_file: bool
     is_directory: bool
     is_link: bool
+    target: str = ""
 
 
 def stat(engine: Engine, container: str, path: str) -> Stat | None:
@@ -68,7 +59,15 @@ def stat(engine: Engine, container: str, path: str) -> Stat | None:
     mode = bits & 0o777 | sum(value for bit, value in _SPECIAL.items() if bits & bit)
     kind = bits & _KINDS
     mtime = seconds(found["mtime"]) or 0.0
-    return Stat(mode, int(found["size"]), mtime, kind == 0, bool(kind & _DIRECTORY), bool(kind & _LINK))
+    return Stat(
+        mode,
+        int(found["size"]),
+        mtime,
+        kind == 0,
+        bool(kind & _DIRECTORY),
+        bool(kind & _LINK),
+        found.get("linkTarget", ""),
+    )
 
 
 def read_file(engine: Engine, container: str, path: str) -> Item | None:
@@ -95,24 +94,6 @@ def read_file(engine: Engine, container: str, path: str) -> Item | None:
         return Item(path, entry.mode, (entry.uid, entry.gid), held, float(entry.mtime))
 
 
-def pack(items: Iterable[Item], place: str) -> bytes:
-    """Return a tar to be unpacked at a place, above all of them."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for item in items:
-            entry = tarfile.TarInfo(item.at.removeprefix(place).strip("/"))
-            entry.mode, entry.mtime = item.mode, item.mtime
-            entry.uid, entry.gid = item.owner
-            if item.data is None:
-                entry.type = tarfile.DIRTYPE
-                tar.addfile(entry)
-            else:
-                entry.size = len(item.data)
-                tar.addfile(entry, io.BytesIO(item.data))
-    return made.getvalue()
-
-
-def anchor(at: str, targets: Sequence[str]) -> str:
-    """Return which of some directories a path lies in, the root if in none."""
-    inside = [one for one in targets if f"{at}/".startswith(f"{one}/")]
-    return max(inside, key=len, default=ROOT)
+def put(engine: Engine, container: str, place: str, items: Sequence[Item]) -> None:
+    """Have the Engine unpack files at a place, above all of them; what is there of another kind makes way. Raises HodeiError."""
+    engine.put(f"/containers/{container}/archive", pack(items, place), path=place)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from ...model.errors import HodeiError, Problem
 from ...model.quantities import show_cpu
 from ...model.worker import Instance, Spec
+from .endpoint import is_here
 from .limits import ENFORCED, enforces
 from .profiles import seccomp_profile
+from .secret_checks import has_secret_files, laid_over, secret_problems
+from .secret_delivery import Secrets
 
 Said = Iterator[tuple[str, str, str]]
 #: Less memory than this an Engine refuses (moby: daemon/daemon_unix.go).
@@ -33,8 +35,6 @@ _CAPABILITIES = re.compile(
 ).fullmatch
 #: Where an image's working directory is not known yet: no absolute path lies there.
 _SOMEWHERE = "/\0"
-#: What a container has of the Engine at each start, whatever lies there in its own file system.
-_LAID_OVER = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/proc", "/sys", "/dev")
 _QUOTA_DRIVERS = ("btrfs", "zfs", "devicemapper", "windowsfilter")
 
 
@@ -44,9 +44,12 @@ class Checks:
     Both are called only where that matters.
     """
 
-    def __init__(self, info: Callable[[], Mapping[str, Any]], image: Callable[[str], Mapping[str, Any] | None]) -> None:
+    def __init__(
+        self, info: Callable[[], Mapping[str, Any]], image: Callable[[str], Mapping[str, Any] | None], secrets: Secrets
+    ) -> None:
         self._info = info
         self._image = image
+        self._secrets = secrets
 
     def problems(self, instance: Instance) -> list[Problem]:
         """Return what is wrong with one instance, but for what it may run without."""
@@ -76,6 +79,8 @@ class Checks:
             _volumes,
             self._sources,
             _files,
+            secret_problems,
+            self._memory,
             _names,
             self._limits,
             self._storage,
@@ -99,17 +104,18 @@ class Checks:
     def _sources(self, spec: Spec) -> Said:
         """A directory of the host has to be there; where the Engine is elsewhere, it says so itself before it makes anything."""
         wanted = [one for one in spec.get("volumes", ()) if one.get("type") == "host"]
-        if not wanted or not self._is_here():
+        if not wanted or not is_here(self._info()):
             return
         for one in wanted:
             if not os.path.exists(one["source"]):
                 hint = "make it, or correct source: it is never made for you"
                 yield f"volumes.{one['name']}", f"there is no directory {one['source']}", hint
 
-    def _is_here(self) -> bool:
-        """Whether the Engine sees the same files as we do, which a container with its socket does not."""
-        info = self._info()
-        return bool(info.get("Name") == socket.gethostname() and os.path.isdir(info.get("DockerRootDir") or "/nowhere"))
+    def _memory(self, spec: Spec) -> Said:
+        """Who wants secrets in memory does not want them on a disk."""
+        why = self._secrets.why_refused() if has_secret_files(spec) else ""
+        if why:
+            yield "secrets", f"they cannot be kept in memory: {why}", "run so that they can, or set secrets_in: volume"
 
     def _limits(self, spec: Spec) -> Said:
         resources = spec.get("resources", {})
@@ -182,7 +188,7 @@ def _files(spec: Spec) -> Said:
         around = max((one for one in volumes if f"{path}/".startswith(f"{one}/")), key=len, default=None)
         volume = volumes[around] if around is not None else None
         place = f"files.{file['path']}"
-        laid = next((one for one in _LAID_OVER if f"{path}/".startswith(f"{one}/")), "")
+        laid = laid_over(path)
         if len(laid) > len(around or ""):
             yield (
                 place,

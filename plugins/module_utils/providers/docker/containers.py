@@ -16,17 +16,20 @@ from ...model.address import Address
 from ...model.errors import HodeiError, Kind
 from ...model.ports import CreateRequest, Observation, Outcome, Target, Verb
 from . import draining, records
-from .archive import ROOT
 from .delivery import Delivery
 from .engine import Engine, segment
+from .furnishing import Furnisher
 from .ledger import Ledger, changed
 from .limits import drift, limits, needs_cores, settable
 from .mapping import Settings, create_body, needs_home, object_name
 from .networks import Networks
+from .packing import ROOT
 from .profiles import seccomp_profile
 from .records import Record
 from .reloading import reload
 from .sdk import told
+from .secret_delivery import Secrets
+from .secret_layout import in_files
 from .seeing import NO_RESTART, expected, moved_elsewhere
 from .starting import Starter, missing
 from .survey import RELEASED, Row, Survey
@@ -46,6 +49,7 @@ class Containers:
         engine: Engine,
         survey: Survey,
         networks: Networks,
+        secrets: Secrets,
         settings: Settings,
         host_env: Mapping[str, str],
         settle: float,
@@ -53,10 +57,12 @@ class Containers:
         self._engine = engine
         self._survey = survey
         self._networks = networks
+        self._secrets = secrets
         self._settings = settings
         self._host_env = host_env
         self._settle = settle
         self._delivery = Delivery(engine)
+        self._furnisher = Furnisher(self._delivery, secrets)
         self.ledger = Ledger(engine, survey)
         self._starter = Starter(engine, survey, self._delivery, self.ledger, settle)
 
@@ -96,15 +102,9 @@ class Containers:
         self._delivery.note_volumes(request.spec)
         self._delivery.refuse_missing(request.spec, image, self._settings.owner)
         there = self._networks.join(body, request)
-        try:
-            container = self._create(body, name)
-        except HodeiError as error:
-            if error.kind is not Kind.CONFLICT:
-                raise
-            row = self._who_has(name, error)
-            if row.record.address == request.address or not self._makes_way(row, name):
-                return row
-            container = self._create(body, name)
+        container = self._create_once(body, name, request)
+        if isinstance(container, Row):
+            return container
         self._delivery.note_made(container)
         for network in there.names[1:]:
             self._networks.connect(container, network)
@@ -113,24 +113,46 @@ class Containers:
             raise HodeiError(Kind.INTERNAL, "a record cannot be read back")
         return Row(container, name, record, 0)
 
+    def _create_once(self, body: dict[str, Any], name: str, request: CreateRequest) -> str | Row:
+        """Create a container, or return our own that has its name."""
+        source = self._secrets.new() if in_files(request.secrets) else ""
+        if source:
+            body["HostConfig"]["Mounts"].append(self._secrets.mount(source))
+        try:
+            try:
+                return self._create(body, name)
+            except HodeiError as error:
+                if error.kind is not Kind.CONFLICT:
+                    raise
+                row = self._who_has(name, error)
+                if row.record.address != request.address and self._makes_way(row, name):
+                    return self._create(body, name)
+        except HodeiError:
+            self._secrets.remove(source)
+            raise
+        self._secrets.remove(source)
+        return row
+
     def _furnished(self, request: CreateRequest, row: Row) -> Row:
         """Give a container that never ran what it needs before its start; one that another run began to make, too."""
         unsure = self._delivery.is_of_another_run(row.container)
-        if not (unsure or self._delivery.wanted(request.spec)):
+        wanted = self._furnisher.wanted(request)
+        if not (unsure or wanted):
             return row
         seen = self._survey.inspect(row.container)
         if seen is None or seen["State"]["Status"] != "created" or row.record.digest != request.digest:
             return row
         if unsure and moved_elsewhere(seen):
             self._networks.put_right(seen, request)
-        if not self._delivery.wanted(request.spec):
+        if not wanted:
             return row
         try:
-            record = self._delivery.furnish(row, request.spec, seen)
+            record = self._furnisher.furnish(row, request, seen)
         except HodeiError as error:
-            if error.kind in (Kind.CONFIGURATION, Kind.CONFLICT):  # it would be the same the next time
+            if error.kind in (Kind.CONFIGURATION, Kind.CONFLICT, Kind.VALIDATION):  # it would be the same the next time
                 with told():
                     self._engine.api.remove_container(row.container, v=True, force=True)
+                self._secrets.remove(self._secrets.source_of(seen))
             raise
         return self.ledger.put(row, record)
 
@@ -201,7 +223,7 @@ class Containers:
         seen = self._survey.inspect(row.container)
         if seen is None:
             raise missing(request.address)
-        fresh, problem = self._delivery.change(row, records.updated(row.record, request), request, seen)
+        fresh, problem = self._furnisher.change(row, records.updated(row.record, request), request, seen)
         host, cores = seen["HostConfig"], self._cores if needs_cores(request.spec, seen["HostConfig"]) else 0
         fresh = replace(fresh, wanted=settable(limits(request.spec), host, cores))
         row = self._named(self.ledger.put(row, fresh))
@@ -329,7 +351,8 @@ class Containers:
             self._engine.api.restart(row.container, timeout=math.ceil(grace))
 
     def _delete(self, row: Row, grace: float) -> None:
-        status = self._status(row)
+        seen = self._survey.inspect(row.container)
+        status = seen["State"]["Status"] if seen is not None else "gone"
         if status == "paused":
             with told():
                 self._engine.api.unpause(row.container)
@@ -350,9 +373,13 @@ class Containers:
                     raise
                 time.sleep(_LONGEST_POLL)  # it is being removed
         self.ledger.forget(row.container)
+        self._secrets.remove(self._secrets.source_of(seen) if seen is not None else "")
 
     def _release(self, row: Row) -> None:
-        """A container without a name of ours belongs to nobody, whatever its labels say."""
+        """A container without a name of ours belongs to nobody, whatever its labels say, and keeps no secret but its variables."""
+        seen = self._survey.inspect(row.container)
+        if seen is not None:
+            self._secrets.empty(seen)
         with told():
             self._engine.api.update_container(row.container, restart_policy={"Name": "no"})
             self._engine.api.rename(row.container, f"{RELEASED}{row.name}.{row.container[:12]}")

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from ...model.errors import HodeiError, Kind
 from ...model.ports import CreateRequest, ExecRequest, Target
 from ...model.worker import Spec
-from .archive import ROOT, Item, anchor, pack, read_file, stat
+from .archive import put, read_file, stat
 from .engine import Engine, segment
 from .mapping import HELPER, NAMED, absolute, content, mac, volume_targets
+from .packing import ROOT, Item, anchor
 from .records import Record
 from .sdk import import_sdk, told
 from .seeing import seconds
@@ -32,13 +33,14 @@ _REMOVE_SECONDS = 30.0
 
 
 class File(NamedTuple):
-    """One file of a worker: where the document says, where that is in the container, and what it holds."""
+    """One file of a worker: where the document says, where that is in the container, and what it holds; or a link, and its target."""
 
     path: str
     at: str
     mode: int
     owner: str
     data: bytes
+    link: str = ""
 
     def expected(self, container: str, mtime: float) -> dict[str, Any]:
         """Return what a record says of it."""
@@ -101,20 +103,21 @@ class Delivery:
             raise
         return found
 
-    def furnish(self, row: Row, spec: Spec, seen: Mapping[str, Any]) -> Record:
-        """Give a container that never ran its files, and its user the volumes that are new; return its record then.
+    def furnish(self, row: Row, spec: Spec, seen: Mapping[str, Any], links: Mapping[str, str]) -> Record:
+        """Give a container that never ran its files and ``links``, and its user the volumes that are new; return its record then.
 
         Raises HodeiError(configuration) when it would run as root and may not.
         """
         user = str(seen["Config"].get("User") or "")
-        if spec.get("security", {}).get("non_root") and self._identity(seen, user)[0] == 0:
+        if spec.get("security", {}).get("non_root") and self.identity(seen, user)[0] == 0:
             raise runs_as_root(str(row.record.address))
         roots = self._roots(spec, seen, user, row.record.owner)
         files = self._files(spec, seen)
-        if not roots and not files:
+        leading = _links(links)
+        if not (roots or files or leading):
             return row.record
         now = _now()
-        items = [*roots, *self._items(row, files, seen, now)]
+        items = [*roots, *self._items(row, [*files, *leading], seen, now)]
         if seen["HostConfig"]["ReadonlyRootfs"]:
             self._into_volumes(row, items, seen)
         else:
@@ -132,7 +135,7 @@ class Delivery:
         ]
         if not own:
             return []
-        uid, gid = self._identity(seen, user)
+        uid, gid = self.identity(seen, user)
         home = self._home(spec, seen)
         return [Item(absolute(one["path"], home), int(one.get("mode", "0755"), 8), (uid, gid)) for one in own]
 
@@ -194,13 +197,19 @@ class Delivery:
             return record, None
         state = seen["State"]["Status"]
         if touched:
-            with self._frozen(row.container, state == "running"):
+            with self.frozen(row.container, state == "running"):
                 self._exchange(row, touched, seen, now)
         problem = self.remove(row, gone.values()) if state == "running" else None
         left = [] if state == "running" and problem is None else list(gone.values())
         to_tell = state in ("running", "paused") and (touched or problem is None)
         stale = seen["State"]["StartedAt"] if to_tell else record.stale
         return replace(record, files=list(after.values()), gone=left, stale=stale), problem
+
+    def lead(self, row: Row, links: Mapping[str, str], seen: Mapping[str, Any]) -> None:
+        """Put links into a container that is there already: place -> target. Raises HodeiError."""
+        if links:
+            with self.frozen(row.container, seen["State"]["Status"] == "running"):
+                self._exchange(row, _links(links), seen, _now())
 
     def remove(self, row: Row, gone: Collection[Mapping[str, Any]]) -> HodeiError | None:
         """Delete files in a container that runs; nothing but a command inside can. Return why they are there still, if they are."""
@@ -227,7 +236,7 @@ class Delivery:
         )
 
     @contextlib.contextmanager
-    def _frozen(self, container: str, running: bool) -> Iterator[None]:
+    def frozen(self, container: str, running: bool) -> Iterator[None]:
         """Keep all processes from running meanwhile; where an Engine cannot, one file changes after the other."""
         if running:
             with contextlib.suppress(HodeiError), told():  # one whose answer was lost may have come to pass
@@ -287,11 +296,12 @@ class Delivery:
             for count in range(2, len(below)):
                 place = "/".join(below[:count])
                 if place not in items and not self._is_directory(row, place, file, own=len(below) - count < depth):
-                    items[place] = Item(place, 0o755, self._identity(seen, user))
+                    items[place] = Item(place, 0o755, self.identity(seen, user))
             there = stat(self._engine, row.container, file.at)
             if there is not None and there.is_directory:
                 raise _in_the_way(row, file, "there is a directory in its place")
-            items[file.at] = Item(file.at, file.mode, self._identity(seen, file.owner or user), file.data, now)
+            owner = self.identity(seen, file.owner or user)
+            items[file.at] = Item(file.at, file.mode, owner, file.data, now, file.link)
         return list(items.values())
 
     def _is_directory(self, row: Row, place: str, file: File, *, own: bool) -> bool:
@@ -303,7 +313,8 @@ class Delivery:
             return True
         raise _in_the_way(row, file, f"{place} is no directory")
 
-    def _identity(self, seen: Mapping[str, Any], user: str) -> tuple[int, int]:
+    def identity(self, seen: Mapping[str, Any], user: str) -> tuple[int, int]:
+        """Return who a user of the document, or of the image, is inside a container. Raises HodeiError(configuration)."""
         if not needs_names(user):
             return Users().identity(user)
         image = seen["Image"]
@@ -314,8 +325,11 @@ class Delivery:
 
     def _put(self, container: str, place: str, items: Sequence[Item]) -> None:
         if items:
-            with told():
-                self._engine.api.put_archive(container, place, pack(items, place))
+            put(self._engine, container, place, items)
+
+
+def _links(links: Mapping[str, str]) -> list[File]:
+    return [File(place, place, 0o777, "0:0", b"", target) for place, target in links.items()]
 
 
 def _now() -> float:

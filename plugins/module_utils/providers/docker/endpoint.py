@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -42,6 +43,11 @@ class Endpoint(NamedTuple):
     def local(self) -> bool:
         """Whether the Engine shares this machine, its files and its network."""
         return self.url.startswith("unix://")
+
+
+def is_here(info: Mapping[str, Any]) -> bool:
+    """Tell whether an Engine sees the same files as we do, which a container with its socket does not, by what it tells of itself."""
+    return bool(info.get("Name") == socket.gethostname() and os.path.isdir(info.get("DockerRootDir") or "/nowhere"))
 
 
 def resolve(config: Mapping[str, Any], environ: Mapping[str, str]) -> Endpoint:

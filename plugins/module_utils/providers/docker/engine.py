@@ -174,13 +174,21 @@ class Engine:
         """Send JSON, return JSON. Raises HodeiError."""
         return self._json("POST", self._path(path, {}), body)
 
-    def remove_volume(self, name: str) -> None:
-        """Remove a volume, if there is one. Raises HodeiError."""
+    def put(self, path: str, data: bytes, /, **query: Any) -> None:
+        """Send bytes, of which no error holds any. Raises HodeiError."""
+        self._json("PUT", self._path(path, query), data)
+
+    def delete(self, path: str, /, **query: Any) -> None:
+        """Remove a thing, if there is one. Raises HodeiError."""
         try:
-            self._json("DELETE", self._path(f"/volumes/{segment(name)}", {}))
+            self._json("DELETE", self._path(path, query))
         except HodeiError as error:
             if error.kind is not Kind.NOT_FOUND:
                 raise
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume, if there is one. Raises HodeiError."""
+        self.delete(f"/volumes/{segment(name)}")
 
     def stream(self, path: str, **query: Any) -> Stream:
         """Return an answer that is to be read as it comes. Raises HodeiError."""
@@ -279,8 +287,9 @@ def segment(text: str) -> str:
 def _ask(
     connection: _Connection, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None
 ) -> http.client.HTTPResponse:
-    written = None if body is None else json.dumps(body)
-    kind = {} if body is None else {"Content-Type": "application/json"}
+    raw = isinstance(body, bytes)
+    written = body if raw or body is None else json.dumps(body)
+    kind = {} if body is None else {"Content-Type": "application/x-tar" if raw else "application/json"}
     connection.request(method, path, written, {**kind, **(headers or {})})
     return connection.getresponse()
 

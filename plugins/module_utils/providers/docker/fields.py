@@ -19,14 +19,20 @@ def _none(note: str) -> Carry:
     return Carry(Support.NONE, note=note)
 
 
-_LATER = "not in this version of the Docker provider"
-
 COLUMN: Column = {
     "name": Carry(Support.NATIVE, OnChange.UPDATE, "a container that somebody renamed gets its name back"),
     "image": _NATIVE,
     "program": Carry(Support.NATIVE, note="in place of the image's entry point"),
     "command": _NATIVE,
     "env": Carry(Support.NATIVE, note="whoever may use the Engine can read it"),
+    "secrets.env": Carry(
+        Support.NATIVE,
+        note="whoever may use the Engine can read it, so prefer `file`; a new version replaces the worker",
+    ),
+    "secrets.file": Carry(Support.NATIVE, note="below `/run/secrets`; a new version is put in its place while it runs"),
+    "secrets.volume": Carry(
+        Support.NATIVE, note="below `/run/secrets`; a new version is put in its place while it runs"
+    ),
     "env_from_host": Carry(Support.NATIVE, note="read when the container is made"),
     "cwd": _NATIVE,
     "user": _NATIVE,
@@ -48,9 +54,6 @@ COLUMN: Column = {
         "a relative path lies in the image's working directory; a change pauses the container for a moment; "
         "with a read-only root they lie in an `empty` volume; no change of their owner is seen",
     ),
-    "secrets.env": _none(_LATER),
-    "secrets.file": _none(_LATER),
-    "secrets.volume": _none(_LATER),
     "reload": Carry(Support.NATIVE, OnChange.RECORD),
     "labels": _NATIVE,
     "health": Carry(
@@ -221,6 +224,12 @@ DOCKER_CONFIG: dict[str, Any] = {
             "type": "string",
             "format": "text",
             "description": "Where that process keeps its code and its log. Left out: below the state of the owner.",
+        },
+        "secrets_in": {
+            "type": "string",
+            "enum": ["memory", "volume"],
+            "description": "Where secrets in files are kept: in memory of the Engine's machine, or in a volume on its disk. Left out: in "
+            "memory, where the Engine is on the task's machine and the task runs as root, else in a volume.",
         },
         "settle": {
             "type": ["string", "number"],

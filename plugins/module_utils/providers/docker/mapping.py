@@ -20,6 +20,7 @@ from ...model.worker import Spec
 from ..references import expand_all, expand_env
 from .limits import limits
 from .records import first_labels, new_record
+from .secret_layout import DIRECTORY, in_files, variables
 
 #: Ports inside a container whose number nobody wrote: each has a network of its own, so they may be the same everywhere.
 _FIRST_PORT = 20000
@@ -54,7 +55,7 @@ def create_body(
     record = new_record(request, settings.provider, ports, wanted)
     body: dict[str, Any] = {
         "Image": spec["image"],
-        "Env": [f"{name}={value}" for name, value in env.items()],
+        "Env": [*(f"{name}={value}" for name, value in env.items()), *variables(request.secrets)],
         "Labels": {**{name: str(value) for name, value in spec.get("labels", {}).items()}, **first_labels(record)},
         "ExposedPorts": {port: {} for port in ports.values()},
         "HostConfig": _host(request, settings, ports, wanted, home, profile),
@@ -105,6 +106,7 @@ def environment(
         "WORKER_NAME": address.name,
         "WORKER_INDEX": str(address.key or 0),
         "HODEI_OWNER": request.labels.owner,
+        **({"HODEI_SECRETS_DIR": DIRECTORY} if in_files(request.secrets) else {}),
         **{f"HODEI_PORT_{_upper(name)}": port.partition("/")[0] for name, port in ports.items()},
         **{f"HODEI_VOLUME_{_upper(one['name'])}": absolute(one["path"], home) for one in spec.get("volumes", ())},
         **{name: host_env[name] for name in spec.get("env_from_host", ()) if name in host_env},

@@ -44,6 +44,7 @@ from .mapping import Settings
 from .networks import Networks
 from .records import heals
 from .sdk import SilenceError
+from .secret_delivery import Secrets
 from .survey import Row, Survey
 from .sweeping import sweep
 
@@ -78,7 +79,8 @@ class DockerProvider:
         self._environ = os.environ if environ is None else environ
         self._settings = Settings(name, owner, config.get("log_driver", "json-file"))
         self.engine = self._engine = Engine(resolve(config, self._environ), float(config.get("timeout") or _TIMEOUT))
-        self._survey = Survey(self._engine, owner, name)
+        self._secrets = Secrets(self._engine, owner, lambda: self._info, config.get("secrets_in") or "")
+        self._survey = Survey(self._engine, owner, name, self._secrets)
         self._images = Images(self._engine, config, self._environ)
         self._networks = Networks(self._engine, owner, config.get("networks") or {})
         self._undone: tuple[str, ...] = ()
@@ -98,6 +100,7 @@ class DockerProvider:
             self._engine,
             self._survey,
             self._networks,
+            self._secrets,
             self._settings,
             self._environ,
             float(self._config.get("settle", 0.25)),
@@ -171,7 +174,7 @@ class DockerProvider:
     def _checks(self) -> Checks:
         from .checks import Checks
 
-        return Checks(lambda: self._info, self._images.look)
+        return Checks(lambda: self._info, self._images.look, self._secrets)
 
     @cached_property
     def _info(self) -> Mapping[str, Any]:
@@ -203,7 +206,7 @@ class DockerProvider:
         records is removed, and who has done its work is noted. Raises HodeiError.
         """
         self._networks.attend()
-        sweep(self._engine, self._settings.owner)
+        sweep(self._engine, self._settings.owner, self._secrets)
         note_done(self._engine, self._survey, lambda: self._containers)
         if self._reaper is None:
             self._undone = tuple(self.keeper.sweep())
@@ -257,7 +260,8 @@ class DockerProvider:
     def update(self, requests: Sequence[CreateRequest]) -> Iterator[Outcome]:
         """Bring containers up to date that go on living."""
         outcomes = self._each(requests, lambda request, known: self._containers.update(self._carried(request), known))
-        return self._watched(outcomes, needed=_need_care(requests))
+        yield from self._watched(outcomes, needed=_need_care(requests))
+        self._secrets.drop_old()
 
     def _carried(self, request: CreateRequest) -> CreateRequest:
         """Leave out what this Engine cannot carry and the worker may run without."""

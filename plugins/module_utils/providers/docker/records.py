@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from ...model.address import Address
 from ...model.ports import CreateRequest, Draining, Verb
 from ...model.worker import Lifecycle, Spec
+from .secret_layout import versions
 
 OWNER, PROVIDER, RECORD = "hodei.owner", "hodei.provider", "hodei.record"
 OF, _REVISION, _NONCE = "hodei.record-of", "hodei.revision", "hodei.nonce"
@@ -44,6 +45,7 @@ class Record:
     """The port's labels of one container. ``ports`` maps names to ``8080/tcp``; ``wanted`` is what was asked of the Engine of
     what may be changed by others; ``drain`` and ``reload`` are in the normal form. ``files`` says what is expected of each,
     ``gone`` which of them have still to be removed; ``stale`` is the start of the run that was not told of a change of them.
+    ``secrets`` says which version each mount gives.
 
     ``edits`` counts what callers changed. ``grace``, ``ttl`` and ``backoff`` (first and longest pause; empty: not restarted when it
     is unhealthy) are for whoever watches over it; so is what follows, which they write. ``began``: when its time to live did;
@@ -78,6 +80,7 @@ class Record:
     ttl: float | None = None
     backoff: Sequence[float] = ()
     began: float | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
     draining: Finish = WORKS_ON
     failures: int = 0
     restarts: int = 0
@@ -154,6 +157,7 @@ def new_record(request: CreateRequest, provider: str, ports: Mapping[str, str], 
             intent=request.intent.value,
             ports=ports,
             wanted=wanted,
+            secrets=versions(one for one in request.secrets if one.mount.way == "env"),
         ),
     )
 

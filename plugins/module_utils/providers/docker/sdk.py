@@ -37,6 +37,11 @@ _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
         "Choose another host port, or stop what has it.",
     ),
     (
+        re.compile(r"(error mounting|bind source path does not exist:) \S*/hodei-secrets/"),
+        Kind.CONFLICT,
+        "Its secrets have gone from memory, as with a reboot: converge. Where the Engine has another /run: `secrets_in: volume`.",
+    ),
+    (
         re.compile(r"executable file not found|no such file or directory: unknown"),
         Kind.NOT_FOUND,
         "Correct the path, or choose an image that has the program.",

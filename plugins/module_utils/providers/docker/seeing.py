@@ -38,8 +38,9 @@ def observation(
     record: Record,
     files: Mapping[str, Any] | None = None,
     engine_began: float = 0.0,
+    secrets: Mapping[str, str] | None = None,
 ) -> Observation:
-    """Return one container as the port shows it; ``files`` is what of its files is not as it was put."""
+    """Return one container as the port shows it; ``files`` is what of its files is not as it was put, ``secrets`` what it has of these."""
     state = container["State"]
     seen, reason = worker_state(container, record)
     if is_unclear(container, record) and not ended_since(container, engine_began):
@@ -81,6 +82,7 @@ def observation(
             "image_id": container["Image"],
         },
         drain=Drain.read(record.drain) if record.drain is not None else None,
+        secrets=secrets or {},
         draining=record.drains if seen.alive or seen is WorkerState.RECOVERING else None,
     )
 

@@ -16,6 +16,7 @@ from ...model.ports import Listing, Observation
 from . import records
 from .engine import Engine
 from .records import Record
+from .secret_delivery import Secrets
 from .seeing import etag, is_unclear, observation, seconds
 
 #: Details of so many containers are asked for at the same time where the Engine is not on this machine.
@@ -53,8 +54,9 @@ class Row(NamedTuple):
 class Survey:
     """What of an Engine belongs to one configured provider of one owner."""
 
-    def __init__(self, engine: Engine, owner: str, provider: str) -> None:
+    def __init__(self, engine: Engine, owner: str, provider: str, secrets: Secrets) -> None:
         self._engine = engine
+        self._secrets = secrets
         self.owner = owner
         self._provider = provider
 
@@ -156,8 +158,9 @@ class Survey:
             files = drift(self._engine, row.container, row.record, running=running)
         if not self._has_its_name(row):
             files = {**files, "name": row.name}
+        secrets, lost = self._secrets.seen(container, row.record)
         began = self.engine_began() if is_unclear(container, row.record) else 0.0
-        return observation(container, row.record, files, began)
+        return observation(container, row.record, {**files, **lost}, began, secrets)
 
     def engine_began(self) -> float:
         """Return when the Engine was started: it makes its default network anew then. 0 where it has none. Raises HodeiError."""

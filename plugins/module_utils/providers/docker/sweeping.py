@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing what nobody needs any more: records of containers that are gone, versions that gave way to a later one, helpers.
+"""Removing what nobody needs any more: records and secrets of containers that are gone, versions that gave way to a later one, helpers.
 
 Whoever removes a container, writes a version or makes a helper removes them, unless killed in between, or the container was
 removed by other means.
@@ -17,14 +17,19 @@ from . import records
 from .engine import Engine
 from .mapping import HELPER
 from .sdk import told
+from .secret_delivery import Secrets
 
 
-def sweep(engine: Engine, owner: str) -> None:
+def sweep(engine: Engine, owner: str, secrets: Secrets) -> None:
     """Remove what is left over of an owner. Raises HodeiError."""
     ours: dict[str, Any] = {"label": [f"{records.OWNER}={owner}"]}
-    kept = records.revisions(engine.get("/volumes", filters=ours).get("Volumes") or ())
-    # Looked for after the records: one that is made meanwhile is of a container that is seen now.
-    living = {one["Id"] for one in engine.get("/containers/json", all=1, filters=ours)} if kept else ()
+    volumes = engine.get("/volumes", filters=ours).get("Volumes") or ()
+    kept, sources = records.revisions(volumes), secrets.sources(volumes)
+    # Looked for after these: one that is made meanwhile is of a container that is seen now.
+    containers = engine.get("/containers/json", all=1, filters=ours) if kept or sources else ()
+    living = {one["Id"] for one in containers}
+    for source in {*sources} - {secrets.source_of(one) for one in containers}:
+        _remove(secrets.remove, source)
     for container, versions in kept.items():
         newest = max(versions) if container in living else None
         for revision in versions:

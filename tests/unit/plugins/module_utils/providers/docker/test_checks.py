@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Instance
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.checks import Checks
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.secret_delivery import Secrets
 
 INFO = {
     "Name": socket.gethostname(),
@@ -25,13 +27,14 @@ INFO = {
 }
 
 
-def told(spec: dict[str, Any], degrade: tuple[str, ...] = (), **info: Any) -> dict[str, str]:
+def told(spec: dict[str, Any], degrade: tuple[str, ...] = (), secrets_in: str = "", **info: Any) -> dict[str, str]:
     """Return field -> message of all problems at once; each has a cure and its place."""
     spec = {"image": "app", **spec}
     instance = Instance(Address("worker", "web"), "engine", spec, spec, "d", degrade=degrade, source="hodei_workers[0]")
-    problems = Checks(lambda: {**INFO, **info}, {"rooted": {"Config": {"User": "0:7"}}, "bare": {}}.get).problems(
-        instance
-    )
+    images = {"rooted": {"Config": {"User": "0:7"}}, "bare": {}}
+    engine: Any = SimpleNamespace(endpoint=SimpleNamespace(local=False))
+    secrets = Secrets(engine, "me", dict, secrets_in)
+    problems = Checks(lambda: {**INFO, **info}, images.get, secrets).problems(instance)
     assert all(one.hint and one.source == "hodei_workers[0]" for one in problems)
     return {one.path.removeprefix("worker.web."): one.message for one in problems}
 
@@ -136,3 +139,45 @@ def test_a_limit_that_nobody_would_enforce(field: str, info: str) -> None:
     assert told(spec, **lacking) == {f"resources.{field}": "this Engine enforces no such limit"}
     assert told(spec, (f"resources.{field}",), **lacking) == {}
     assert told({}, **lacking) == {}
+
+
+def secret(*places: str, **more: Any) -> dict[str, Any]:
+    """Return a worker with secrets in files."""
+    return {"secrets": [{"secret": "s", "file": place} for place in places], **more}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "what"),
+    [
+        (secret("..data"), "secrets...data", "is ours"),
+        (secret("/run/secrets"), "secrets./run/secrets", "is ours"),
+        (secret("a", "./a"), "secrets../a", "another secret lies at /run/secrets/a"),
+        (secret("a", "/run/secrets/a/b"), "secrets./run/secrets/a/b", "below another secret"),
+        (secret("/etc/hosts"), "secrets./etc/hosts", "the Engine lays its own"),
+        (secret("/v/key", **volume(type="tmpfs")), "secrets./v/key", "lies in volume v"),
+        (secret("/etc/key", security=CLOSED), "secrets./etc/key", "read-only"),
+        (secret("a", volumes=[{"name": "v", "path": "/run/secrets/x"}]), "volumes.v", "secrets of the worker lie in"),
+        (secret("a", **file("/run/secrets/b")), "files./run/secrets/b", "only secrets lie in"),
+    ],
+)
+def test_where_a_secret_cannot_lie(spec: dict[str, Any], field: str, what: str) -> None:
+    assert what in told(spec)[field]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        secret("a/b", "a/c", "/run/secrets/d", "/etc/key"),
+        secret("a", security=CLOSED),
+        secret("/v/key", security=CLOSED, **volume()),
+        {"secrets": [{"secret": "s", "env": "A"}], **file("/run/secrets/b")},
+    ],
+)
+def test_where_a_secret_can_lie(spec: dict[str, Any]) -> None:
+    assert told(spec) == {}
+
+
+def test_memory_that_cannot_be_had_is_told_before_anything_is_made() -> None:
+    assert "the Engine is not on this machine" in told(secret("a"), secrets_in="memory")["secrets"]
+    assert told({"secrets": [{"secret": "s", "env": "A"}]}, secrets_in="memory") == {}
+    assert told(secret("a"), secrets_in="volume") == {}

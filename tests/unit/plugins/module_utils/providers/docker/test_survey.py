@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.records import OWNER, Record, first_labels
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.secret_delivery import Secrets
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.survey import Survey
 
 RECORD = Record("me", "local", "one", "web", None, 1, "digest", "key", "op", image="web:1")
@@ -29,7 +30,7 @@ class Engine:
 def found(name: str, labels: dict[str, str]) -> bool:
     """Look for it as owner ``me``."""
     engine: Any = Engine(name, labels)
-    return Survey(engine, "me", "local").find("c" * 64) is not None
+    return Survey(engine, "me", "local", Secrets(engine, "me", dict)).find("c" * 64) is not None
 
 
 @pytest.mark.parametrize("name", ["me.web.1", "renamed"])

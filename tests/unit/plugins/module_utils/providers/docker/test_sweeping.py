@@ -13,6 +13,8 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.sweeping import sweep
 
+NO_SECRETS: Any = SimpleNamespace(sources=lambda _volumes: [], source_of=lambda _container: "")
+
 
 class Engine:
     """Has one container, and records of it and of one that is gone, and a helper; ``problem`` is what a removal raises."""
@@ -45,7 +47,7 @@ class Engine:
 
 def test_what_is_read_no_more_goes() -> None:
     engine: Any = Engine({"living": [3, 4], "gone": [1, 2]})
-    sweep(engine, "me")
+    sweep(engine, "me", NO_SECRETS)
     assert sorted(engine.removed) == [
         "helper",
         "hodei-record-gone-1",
@@ -59,13 +61,13 @@ def test_what_is_read_no_more_goes() -> None:
 
 def test_where_there_are_no_records_only_helpers_are_asked_for() -> None:
     engine: Any = Engine({})
-    sweep(engine, "me")
+    sweep(engine, "me", NO_SECRETS)
     assert engine.asked == ["/volumes", "/containers/json"]
     assert engine.removed == ["helper"]
 
 
 def test_another_may_be_at_it() -> None:
     for kind in (Kind.NOT_FOUND, Kind.CONFLICT):
-        sweep(Engine({"gone": [1]}, kind), "me")  # type: ignore[arg-type]
+        sweep(Engine({"gone": [1]}, kind), "me", NO_SECRETS)  # type: ignore[arg-type]
     with pytest.raises(HodeiError):
-        sweep(Engine({"gone": [1]}, Kind.NETWORK), "me")  # type: ignore[arg-type]
+        sweep(Engine({"gone": [1]}, Kind.NETWORK), "me", NO_SECRETS)  # type: ignore[arg-type]

@@ -1,0 +1,180 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives containers their secrets: in this machine's memory where the Engine is here and we are root, else in a volume of the Engine.
+
+Why so, and what was measured: docs/decisions/0060.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import cached_property
+from typing import Any
+
+from ...model.errors import HodeiError, Kind
+from ...model.mounts import Delivery
+from .endpoint import is_here
+from .engine import Engine
+from .records import Record
+from .secret_layout import DIRECTORY, Identity, contents, is_variable, remembered, tops, versions
+from .secret_memory import Memory
+from .secret_volumes import SecretVolumes
+
+#: Whoever has opened a directory of what does not count any more may read on for so many seconds.
+READ_ON = 1.0
+_MAPPED = ("rootless", "userns", "selinux")
+
+
+class Secrets:
+    """The secrets of the containers of one owner. A source is a directory of this machine or the name of a volume.
+
+    ``info`` returns what the Engine tells of itself; ``wanted`` is `memory`, `volume`, or empty for what can be had.
+    """
+
+    def __init__(self, engine: Engine, owner: str, info: Callable[[], Mapping[str, Any]], wanted: str = "") -> None:
+        self._engine, self._owner, self._info, self._wanted = engine, owner, info, wanted
+        self._volumes = SecretVolumes(engine, owner)
+        self._old: list[Callable[[], None]] = []
+
+    @cached_property
+    def _memory(self) -> Memory:
+        return Memory(self._owner, str(self._info().get("ID", "")))
+
+    @cached_property
+    def why_not_in_memory(self) -> str:
+        """Say why nothing can be kept in memory; empty where it can."""
+        if not (self._engine.endpoint.local and is_here(self._info())):
+            return "the Engine is not on this machine"
+        if os.geteuid() != 0:
+            return "the task does not run as root, and only root may give a file to the container's user"
+        options = [one.partition("name=")[2].partition(",")[0] for one in self._info().get("SecurityOptions") or ()]
+        mapped = next((one for one in _MAPPED if one in options), "")
+        if mapped:
+            return f"the Engine runs with {mapped}, so files of this machine are not the container's"
+        return "" if self._memory.place else "this machine has no file system in memory at /run or /dev/shm"
+
+    def why_refused(self) -> str:
+        """Say why they cannot be where they must be; empty where they can."""
+        return self.why_not_in_memory if self._wanted == "memory" else ""
+
+    # ---- where they lie ------------------------------------------------------------------------------------------
+
+    def new(self) -> str:
+        """Return a source for a container that is about to be made. Raises HodeiError."""
+        if self._wanted == "volume" or self.why_not_in_memory:
+            return self._volumes.new()
+        return self._memory.new()
+
+    def mount(self, source: str) -> dict[str, Any]:
+        """Return the mount of a source as the Engine takes it."""
+        return self._memory.mount(source) if _is_path(source) else self._volumes.mount(source)
+
+    def source_of(self, container: Mapping[str, Any]) -> str:
+        """Return the source of a container as the Engine lists or inspects it; empty when it has none."""
+        for one in container.get("Mounts") or ():
+            if one["Destination"] == DIRECTORY:
+                if one["Type"] == "volume" and self._volumes.is_ours(one):
+                    return str(one["Name"])
+                if one["Type"] == "bind" and Memory.is_ours(one):
+                    return str(one["Source"])
+        return ""
+
+    # ---- what is there -------------------------------------------------------------------------------------------
+
+    def seen(self, container: Mapping[str, Any], record: Record) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+        """Return the versions of what a container really has, and what of it is drift: that takes another container."""
+        source = self.source_of(container) if record.secrets else ""
+        if not _is_path(source) or self.why_not_in_memory or self._memory.is_there(source):
+            return record.secrets, {}
+        cut_off = container["State"]["Running"] and self._memory.is_cut_off(source)
+        left = {key: version for key, version in record.secrets.items() if is_variable(key)}
+        return left, {"secrets": f"{source} is gone"} if cut_off else {}
+
+    # ---- changing ------------------------------------------------------------------------------------------------
+
+    def give(
+        self,
+        container: Mapping[str, Any],
+        record: Record,
+        given: Mapping[str, Delivery],
+        identity: Identity,
+        still: Callable[[], AbstractContextManager[None]],
+    ) -> dict[str, str]:
+        """Have a container see what it is ``given`` at which places, all at once; return what its record is to remember.
+
+        Raises HodeiError.
+        """
+        after = remembered(record.secrets, given.values())
+        there, _unused = self.seen(container, record)
+        if not given or versions(given.values()).items() <= there.items():
+            return after
+        source, image = self.source_of(container), container["Image"]
+        if not source:
+            raise HodeiError(
+                Kind.CONFLICT,
+                "the container was made without a place for secrets",
+                hint="Replace the worker: name it in `replace`.",
+            )
+        items, links = contents(given, identity), tops(given)
+        if not _is_path(source):
+            self._volumes.write(source, image, items, links, still())
+        else:
+            self._refuse_far(source)
+            self._memory.write(source, items, links)
+        if any(not is_variable(key) for key in record.secrets):
+            self._old.append(lambda: self._drop_old(source, image))
+        return after
+
+    def drop_old(self) -> None:
+        """Remove what was given before, once nobody reads it any more. What cannot be removed now goes with the next delivery."""
+        old, self._old = self._old, []
+        if old:
+            time.sleep(READ_ON)
+        for drop in old:
+            with suppress(HodeiError):
+                drop()
+
+    def _drop_old(self, source: str, image: str) -> None:
+        if _is_path(source):
+            self._memory.drop_old(source)
+        else:
+            self._volumes.drop_old(source, image)
+
+    def empty(self, container: Mapping[str, Any]) -> None:
+        """Take all from a container that goes on without us. Raises HodeiError."""
+        source = self.source_of(container)
+        if _is_path(source):
+            self._refuse_far(source)
+            self._memory.empty(source)
+        elif source:
+            self._volumes.empty(source, container["Image"])
+
+    def remove(self, source: str) -> None:
+        """Remove what a container had that is gone. Raises HodeiError."""
+        if _is_path(source):
+            self._refuse_far(source)
+            self._memory.remove(source)
+        elif source:
+            self._volumes.remove(source)
+
+    def sources(self, volumes: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return all sources that this owner has here; ``volumes`` are the owner's."""
+        found = self._volumes.sources(volumes)
+        return found if not Memory.is_used() or self.why_not_in_memory else found + self._memory.sources()
+
+    def _refuse_far(self, source: str) -> None:
+        if self.why_not_in_memory:
+            raise HodeiError(
+                Kind.CONFIGURATION,
+                f"the secrets of the container lie in the memory of its Engine's machine, at {source}, and "
+                f"{self.why_not_in_memory}",
+                hint="Run the task there as root, or replace the worker.",
+            )
+
+
+def _is_path(source: str) -> bool:
+    return source.startswith("/")
