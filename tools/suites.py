@@ -32,25 +32,30 @@ NO_TESTS = 5  # pytest's exit code when a suite is empty
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder of tests, how many processes may run it, and how long one test may take."""
+    """A folder of tests, how many processes may run it, and how long one test may take.
+
+    ``covers``: what it runs is measured. Measuring costs kill matrices more than half of their time, for their children write it down
+    whenever one dies; what they reach, the other suites reach, too.
+    """
 
     name: str
     processes: int
     timeout: int
+    covers: bool = False
 
     def command(self) -> list[str]:
         command = [sys.executable, "-m", "pytest", f"tests/{self.name}", "-p", "hodei_results"]
         soak = 6 if os.environ.get("HODEI_SOAK") else 1
         command += [f"--timeout={self.timeout * soak}", "--durations=5", "--durations-min=5"]
-        command += ["--cov", "--cov-append", "--cov-report="]
+        command += ["--cov", "--cov-append", "--cov-report="] if self.covers else ["-p", "no:cov"]
         if self.processes > 1:
             command += ["-n", str(self.processes), "--dist", "loadgroup"]
         return command
 
 
 SUITES = (
-    Suite("unit", processes=2, timeout=60),
-    Suite("conformance", processes=3, timeout=180),  # most of its time it waits
+    Suite("unit", processes=2, timeout=60, covers=True),
+    Suite("conformance", processes=3, timeout=180, covers=True),  # most of its time it waits
     Suite("integration", processes=2, timeout=300),
     Suite("faults", processes=2, timeout=600),
 )
