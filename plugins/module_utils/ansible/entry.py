@@ -22,6 +22,8 @@ def run(argument_spec: Spec, handler: Callable[[AnsibleModule], Result], **const
     """Run a module. ``handler`` returns its result; a result with ``failed`` fails the task, a HodeiError too."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **constraints)
     module.no_log_values |= credentials(module.params)
+    if module.params.get("_sealed"):
+        _close()
     try:
         result = handler(module)
     except HodeiError as error:
@@ -35,6 +37,13 @@ def run(argument_spec: Spec, handler: Callable[[AnsibleModule], Result], **const
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _close() -> None:
+    """Keep what is secret out of cores and debuggers, where the system can do that."""
+    from ..broker.shutting import undumpable
+
+    undumpable()
 
 
 def failure(error: HodeiError) -> Result:

@@ -25,11 +25,20 @@ def shut(name: str) -> None:
     """
     libc = ctypes.CDLL(None, use_errno=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
+    if not undumpable():
         raise HodeiError(Kind.INTERNAL, f"the broker cannot be made undumpable: {os.strerror(ctypes.get_errno())}")
     libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
     if _status("TracerPid") != "0":
         raise HodeiError(Kind.INTERNAL, "the broker of secrets is being traced, and gives none")
+
+
+def undumpable() -> bool:
+    """Let this process leave no core, and nobody but root trace it or read its memory; programs that it starts are none the wiser.
+
+    Tells whether that could be done.
+    """
+    prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)  # not every system has it
+    return prctl is not None and prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
 
 
 def lock_memory() -> bool:
