@@ -17,8 +17,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent
-from ansible_collections.hodei.workers.plugins.module_utils.providers.docker import secret_delivery
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig, wait_log
 from ansible_collections.hodei.workers.tests.support.docker_secrets import Workers, given
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 
@@ -45,11 +44,8 @@ while True:
 
 
 @pytest.fixture(params=["memory", "volume"])
-def workers(
-    shared_testbed: Testbed, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Workers]:
+def workers(shared_testbed: Testbed, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workers]:
     """A fleet on the Engine."""
-    monkeypatch.setattr(secret_delivery, "READ_ON", 0.01)
     engine = shared_testbed.need("docker")
     rig = DockerRig(tmp_path, engine, secrets_in=request.param)
     found = Workers(rig, engine, request.param)
@@ -108,14 +104,16 @@ def test_another_version_is_swapped_while_it_runs(workers: Workers) -> None:
     for number in (2, 3):
         both = {"a": f"a{number}", "b": f"b{number}"}
         secrets = (given("volume", "v", both, number), given("file", "f", "f1"))
-        outcomes = iter(workers.provider.update([workers.request("a", spec, secrets=secrets)]))
-        outcome = next(outcomes)
-        assert workers.inside("cat /run/secrets/..[!.d]*/v/a | wc -c") == "4", "whoever has opened a directory reads on"
-        assert (list(outcomes), outcome.error) == ([], None)
+        outcome = workers.update(*secrets, spec=spec)
+        wait_log(workers, "a", f"a{number}+b{number}".encode())
+        assert outcome.error is None
         assert outcome.observation is not None
         assert outcome.observation.secrets == {"volume.v": f"local:s@{number}", "file.f": "local:s@1"}
         assert (outcome.observation.external_id, outcome.observation.started_at) == (made.external_id, made.started_at)
     assert workers.docker("logs", made.external_id).split() == ["a1+b1", "a2+b2", "a3+b3"]
+    if workers.secrets_in == "memory":
+        assert "a2" in workers.inside("cat /run/secrets/..[!.d]*/v/a"), "whoever has opened a directory reads on"
+        workers.provider.close()
     assert workers.inside("cat /run/secrets/..[!.d]*/v/a") == "a3", "what was before is gone"
     assert workers.do(Verb.RESTART, "a") is not None
     assert workers.inside("cat /run/secrets/v/a /run/secrets/f") == "a3f1"

@@ -35,6 +35,8 @@ def given(way: str, place: str, value: Value, number: int = 1, **more: Any) -> D
 class Workers(Fleet):
     """One worker at a time, and the Engine by its own command."""
 
+    rig: DockerRig
+
     def __init__(self, rig: DockerRig, engine: DockerEngine, secrets_in: str) -> None:
         super().__init__(rig)
         self.engine, self.secrets_in = engine, secrets_in
@@ -65,6 +67,7 @@ class Workers(Fleet):
 
     def kept(self) -> list[str]:
         """Return where secrets lie, asking nobody: directories in memory, and volumes."""
-        found = [str(one) for place in PLACES for one in Path(place).glob("hodei-secrets/*/conformance/*")]
+        engine = self.engine.api.info()["ID"].replace(":", "")
+        found = [str(one) for place in PLACES for one in Path(place).glob(f"hodei-secrets/{engine}/conformance/*")]
         volumes = self.docker("volume", "ls", "-q", "--filter", "name=hodei-secrets-").split()
         return found + volumes

@@ -35,6 +35,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.provider import DockerProvider
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.secret_memory import PLACES
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import ProcessProvider
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -228,7 +229,10 @@ class DockerRig:
         self._ours = {"label": f"hodei.owner={OWNER}"}
         self._opened: list[DockerProvider] = []
         self._place = place
+        slow = {"many": "50 containers take 20 s: HODEI_SOAK=1 has them"}
         self.without = {
+            **({} if os.environ.get("HODEI_SOAK") else slow),
+            "losing": "variables are a part of the container: tests/integration/test_docker_secrets.py loses what lies in files",
             "keeping": "the Engine keeps no second copy of a file: the next converge sees that one is missing, and puts it back",
         }
 
@@ -252,6 +256,23 @@ class DockerRig:
     def impossible(self) -> dict[str, Any]:
         """Run a program that nobody has."""
         return {"image": self._image, "command": ["/nowhere/to-be-found"]}
+
+    def lose_secrets(self, worker: Observation) -> None:
+        """Nobody can take a variable from a container: see ``without``."""
+        raise NotImplementedError
+
+    def hold(self, values: Sequence[str]) -> set[str]:
+        """Look at all that the Engine tells but for variables, at what lies on this machine, and at where secrets lie."""
+        told: list[Any] = [self._api.volumes()]
+        for one in self._api.containers(all=True, filters=self._ours):
+            seen = self._api.inspect_container(one["Id"])
+            seen["Config"].pop("Env")
+            told += [one, seen, self._api.diff(one["Id"])]
+        found = {str(path.relative_to(self._place)) for path in _holding(self._place, values)}
+        engine = self._api.info()["ID"].replace(":", "")
+        memory = [Path(place, "hodei-secrets", engine) for place in PLACES]
+        found |= {"secrets"} if any(True for place in memory for _unused in _holding(place, values)) else set()
+        return found | ({"engine"} if any(one in repr(told) for one in values) else set())
 
     def objects(self) -> int:
         """Count running containers, and the commands that run beside them."""

@@ -127,11 +127,11 @@ def test_mode_and_owner_are_as_asked(fleet: Fleet) -> None:
 def test_files_change_while_it_runs(fleet: Fleet) -> None:
     """What is new comes, what is named no more goes; who has opened a file keeps what was in it, the process is the same."""
     spec = fleet.rig.shell('exec 3<"$HODEI_SECRETS_DIR/key"; sleep 0.5; while :; do cat <&3; sleep 0.05; done')
-    fleet.make("w", spec, secrets=(secret("file", "key", "one"), secret("volume", "v", {"a": "1", "b": "2"})))
+    fleet.make("w", spec, secrets=(secret("file", "key", "one\n"), secret("volume", "v", {"a": "1", "b": "2"})))
     before = seen(fleet)
-    given = secret("file", "key", "two", 2), secret("volume", "v", {"b": "3"}, 2), secret("file", "more", "x")
+    given = secret("file", "key", "two\n", 2), secret("volume", "v", {"b": "3"}, 2), secret("file", "more", "x")
     assert updated(fleet, spec, *given).secrets == versions(*given)
-    assert output(fleet, "cat key v/b more; ls v") == "two3xb\n"
+    assert output(fleet, "cat key v/b more; ls v") == "two\n3xb\n"
     less = given[:1]
     assert updated(fleet, spec, *less, digest="digest-2").secrets == versions(*less)
     assert output(fleet, "ls -A | grep -v '^[.]'") == "key\n"

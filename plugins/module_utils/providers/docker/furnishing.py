@@ -16,7 +16,7 @@ from .mapping import absolute
 from .packing import ROOT
 from .records import Record
 from .secret_delivery import Secrets
-from .secret_layout import HOME, in_files, needs_home, outside, placed
+from .secret_layout import HOME, in_files, is_inside, is_variable, needs_home, outside, place_of, placed, variables
 from .survey import Row
 
 
@@ -42,19 +42,30 @@ class Furnisher:
         """Make all of it what a request says; return ``record`` with that, which is not written yet, and why files that left the
         document are there still. Raises HodeiError.
         """
-        before = {key.removeprefix(HOME) for key in row.record.secrets if key.startswith(HOME)}
-        there = {one.mount.place: one for one in request.secrets if one.mount.in_home}
-        home = self._home(request, seen) if there.keys() == before else self._delivery.home(seen["Image"])
-        left = [{"path": path, "at": absolute(path, home)} for path in sorted(before - there.keys())]
-        files, gone = ([one for one in held if one["path"] not in there] for held in (record.files, record.gone))
-        fresh, problem = self._delivery.change(row, replace(record, files=files, gone=[*gone, *left]), request, seen)
+        variables(request.secrets)  # refused as if they could be given
+        before, given = self._before(row, seen), placed(request.secrets, self._home(request, seen))
+        files, gone = ([one for one in held if one["at"] not in given] for held in (record.files, record.gone))
+        left = [{"path": path, "at": place} for place, path in before.items() if place not in given]
+        fresh, problem = self._delivery.change(
+            row,
+            replace(record, files=files, gone=[*gone, *(one for one in left if not is_inside(one["at"]))]),
+            request,
+            seen,
+        )
         fresh = replace(fresh, secrets=self._given(row, request, seen))
-        links = outside(placed([one for path, one in there.items() if path not in before], home))
-        self._delivery.lead(row, links, seen)
-        told = all(row.record.secrets.get(one.mount.key) == one.version for one in there.values())
-        if not told and seen["State"]["Status"] in ("running", "paused"):
+        self._delivery.lead(row, outside(place for place in given if place not in before), seen)
+        told = [one for one in given.values() if one.mount.in_home or request.spec.get("reload")]
+        new = any(row.record.secrets.get(one.mount.key) != one.version for one in told)
+        if new and seen["State"]["Status"] in ("running", "paused"):
             fresh = replace(fresh, stale=seen["State"]["StartedAt"])
         return fresh, problem
+
+    def _before(self, row: Row, seen: Mapping[str, Any]) -> dict[str, str]:
+        """Return what a container was given in files up to now: place -> path of the document."""
+        keys = [key.partition(".") for key in row.record.secrets if not is_variable(key)]
+        at_home = any(way == HOME and not path.startswith("/") for way, _unused, path in keys)
+        home = self._delivery.home(seen["Image"]) if at_home else ROOT
+        return {absolute(path, home) if way == HOME else place_of(path): path for way, _unused, path in keys}
 
     def _given(self, row: Row, request: CreateRequest, seen: Mapping[str, Any]) -> dict[str, str]:
         """Give a container its secrets, and return what its record remembers of them."""
@@ -66,6 +77,7 @@ class Furnisher:
             placed(request.secrets, self._home(request, seen)),
             lambda owner: self._delivery.identity(seen, owner or user),
             lambda: self._delivery.frozen(row.container, running),
+            anew=request.digest != row.record.digest,
         )
 
     def _home(self, request: CreateRequest, seen: Mapping[str, Any]) -> str:

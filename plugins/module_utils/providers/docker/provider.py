@@ -382,7 +382,8 @@ class DockerProvider:
             self._reaper.leave()
 
     def close(self) -> None:
-        """Close connections."""
+        """Close connections, once nobody reads secrets any more that were replaced."""
+        self._secrets.drop_old(wait=True)
         self._images.close()
         self._engine.close()
 

@@ -11,9 +11,12 @@ from typing import Any
 
 from ...model.placeholders import names_secrets
 from ...model.worker import Spec
+from ..references import expand_all
 from .secret_layout import DIRECTORY, OURS, is_inside, place_of
 
 Said = Iterator[tuple[str, str, str]]
+#: Where `$(NAME)` stands for a variable.
+_EXPANDED = ("env", "program", "command", "cwd", "health", "reload")
 #: What a container has of the Engine at each start, whatever lies there in its own file system.
 _LAID_OVER = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/proc", "/sys", "/dev")
 
@@ -30,6 +33,12 @@ def has_secret_files(spec: Spec) -> bool:
 
 def secret_problems(spec: Spec) -> Said:
     """Say which secrets cannot lie where they should, and what cannot lie where they do."""
+    for name in (one["env"] for one in spec.get("secrets", ()) if "env" in one):
+        for field in _EXPANDED:
+            value = spec.get(field)
+            if expand_all(value, {name: ""}) != expand_all(value, {}):
+                hint = "have the program read it from its environment"
+                yield field, f"$({name}) is a secret, which all would see here who may use the Engine", hint
     if not has_secret_files(spec):
         return
     places, volumes = _places(spec), {posixpath.normpath(one["path"]): one for one in spec.get("volumes", ())}

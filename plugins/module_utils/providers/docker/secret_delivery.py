@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from typing import Any
@@ -38,7 +38,7 @@ class Secrets:
     def __init__(self, engine: Engine, owner: str, info: Callable[[], Mapping[str, Any]], wanted: str = "") -> None:
         self._engine, self._owner, self._info, self._wanted = engine, owner, info, wanted
         self._volumes = SecretVolumes(engine, owner)
-        self._old: list[Callable[[], None]] = []
+        self._changed: list[tuple[float, str, str]] = []
 
     @cached_property
     def _memory(self) -> Memory:
@@ -103,16 +103,21 @@ class Secrets:
         given: Mapping[str, Delivery],
         identity: Identity,
         still: Callable[[], AbstractContextManager[None]],
+        *,
+        anew: bool = False,
     ) -> dict[str, str]:
-        """Have a container see what it is ``given`` at which places, all at once; return what its record is to remember.
-
-        Raises HodeiError.
+        """Have a container see what it is ``given`` at which places, all at once, ``anew`` also where the versions are the same; return
+        what its record is to remember. Raises HodeiError.
         """
         after = remembered(record.secrets, given.values())
         there, _unused = self.seen(container, record)
-        if not given or versions(given.values()).items() <= there.items():
+        had = {key: version for key, version in there.items() if not is_variable(key)}
+        if versions(given.values()) == had and not (anew and given):
             return after
         source, image = self.source_of(container), container["Image"]
+        if not given:
+            self.empty(container)
+            return after
         if not source:
             raise HodeiError(
                 Kind.CONFLICT,
@@ -124,25 +129,22 @@ class Secrets:
             self._volumes.write(source, image, items, links, still())
         else:
             self._refuse_far(source)
-            self._memory.write(source, items, links)
-        if any(not is_variable(key) for key in record.secrets):
-            self._old.append(lambda: self._drop_old(source, image))
+            before = self._memory.write(source, items, links)
+            if before:
+                self._changed.append((time.monotonic() + READ_ON, source, before))
         return after
 
-    def drop_old(self) -> None:
-        """Remove what was given before, once nobody reads it any more. What cannot be removed now goes with the next delivery."""
-        old, self._old = self._old, []
-        if old:
-            time.sleep(READ_ON)
-        for drop in old:
-            with suppress(HodeiError):
-                drop()
-
-    def _drop_old(self, source: str, image: str) -> None:
-        if _is_path(source):
-            self._memory.drop_old(source)
-        else:
-            self._volumes.drop_old(source, image)
+    def drop_old(self, *, wait: bool = False) -> None:
+        """Remove what was given before and nobody reads any more; ``wait`` until that is all. What is left goes with the next run."""
+        changed, self._changed = self._changed, []
+        for until, source, slot in changed:
+            left = until - time.monotonic()
+            if left > 0 and not wait:
+                self._changed.append((until, source, slot))
+                continue
+            time.sleep(max(0.0, left))
+            with suppress(HodeiError):  # it may be gone
+                self._memory.drop(source, slot)
 
     def empty(self, container: Mapping[str, Any]) -> None:
         """Take all from a container that goes on without us. Raises HodeiError."""
@@ -160,6 +162,14 @@ class Secrets:
             self._memory.remove(source)
         elif source:
             self._volumes.remove(source)
+
+    def keep(self, containers: Sequence[Mapping[str, Any]], sources: Collection[str]) -> None:
+        """Remove those of some sources that no container has, and what does not count any more of the others. Raises HodeiError."""
+        used = {self.source_of(one) for one in containers}
+        for source in {*sources} - used:
+            self.remove(source)
+        for source in filter(_is_path, {*sources} & used):
+            self._memory.drop_old(source)
 
     def sources(self, volumes: Sequence[Mapping[str, Any]]) -> list[str]:
         """Return all sources that this owner has here; ``volumes`` are the owner's."""

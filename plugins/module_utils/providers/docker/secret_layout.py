@@ -26,7 +26,7 @@ DIRECTORY = "/run/secrets"
 CURRENT, OURS = "..data", ".."
 _ROOT = "..root"
 #: What the keys of mounts begin with that are files of the worker's own directory.
-HOME = "home."
+HOME = "home"
 _LONGEST = 255
 Identity = Callable[[str], tuple[int, int]]
 

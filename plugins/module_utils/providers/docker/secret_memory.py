@@ -25,6 +25,7 @@ from .secret_layout import CURRENT, DIRECTORY, OURS
 #: Where memory is looked for, best first.
 PLACES = ("/run", "/dev/shm")  # noqa: S108
 _NAME = "hodei-secrets"
+_SLOT = f"{OURS}new-"
 _TRIES = 3
 #: What is above is root's alone; what a container sees of it must let its user pass.
 _PASSABLE = 0o755
@@ -76,12 +77,16 @@ class Memory:
         """Tell whether a container that runs cannot be given anything any more: what it sees is another directory, and deleted."""
         return not os.path.isdir(source)
 
-    def write(self, source: str, items: Sequence[Item], tops: Mapping[str, str]) -> None:
-        """Have a container see all of this in place of what it saw; what fails changes nothing. Raises HodeiError."""
+    def write(self, source: str, items: Sequence[Item], tops: Mapping[str, str]) -> str:
+        """Have a container see all of this in place of what it saw; what fails changes nothing. Return what it saw, for ``drop``.
+
+        Raises HodeiError.
+        """
         if not os.path.isdir(source):
             self._make(source)
         with _told(source):
-            slot = tempfile.mkdtemp(prefix=f"{OURS}new-", dir=source)
+            before = _current(source)
+            slot = tempfile.mkdtemp(prefix=_SLOT, dir=source)
             try:
                 for item in items:
                     _write(os.path.join(slot, item.at), item)
@@ -95,14 +100,23 @@ class Memory:
                 shutil.rmtree(slot, ignore_errors=True)
                 raise
             hit("secrets.switched")
+            for name in os.listdir(source):
+                if not name.startswith(OURS) and name not in tops:
+                    _remove(os.path.join(source, name))
+        return before
+
+    def drop(self, source: str, slot: str) -> None:
+        """Remove what a container saw before. Raises HodeiError."""
+        with _told(source):
+            if slot != _current(source):
+                _remove(os.path.join(source, slot))
 
     def drop_old(self, source: str) -> None:
-        """Remove what does not count any more. Raises HodeiError."""
+        """Remove all that a container saw before. Raises HodeiError."""
         with _told(source):
-            kept = (CURRENT, os.readlink(os.path.join(source, CURRENT)))
             for name in os.listdir(source):
-                if name.startswith(OURS) and name not in kept:
-                    _remove(os.path.join(source, name))
+                if name.startswith(OURS) and name != CURRENT:
+                    self.drop(source, name)
 
     def empty(self, source: str) -> None:
         """Remove all that a container was given; it can start again. Raises HodeiError."""
@@ -148,6 +162,12 @@ class Memory:
                 except FileNotFoundError:  # somebody has just removed the last one beside it
                     if not left:
                         raise
+
+
+def _current(source: str) -> str:
+    """Return what counts; empty before the first delivery."""
+    path = os.path.join(source, CURRENT)
+    return os.readlink(path) if os.path.islink(path) else ""
 
 
 def _write(path: str, item: Item) -> None:

@@ -63,25 +63,21 @@ class SecretVolumes:
     ) -> None:
         """Have a container see all of this in place of what it saw; what fails changes nothing. Raises HodeiError.
 
-        An Engine puts a link in another's place in two steps, so the container is held ``still`` meanwhile.
+        An Engine puts a link in another's place in two steps, so the container is held ``still`` meanwhile. What it saw goes in the same
+        call: nobody would remember that it is left to be removed.
         """
         with self._helper(source, image) as helper:
             current = self._current(helper)
             slot = next(one for one in _SLOTS if one != current)
-            links = [] if current else [_link(*one) for one in tops.items()]  # they stay as they are
+            links = [_link(*one) for one in tops.items()]
             at = f"{_AT}/{slot}"
             written = [item._replace(at=f"{at}/{item.at}") for item in items]
             put(self._engine, helper, _AT, [Item(at, 0, _ROOT, b""), Item(at, 0o755, _ROOT), *written])
             hit("secrets.written")
             with still:
-                put(self._engine, helper, _AT, [*links, _link(CURRENT, slot)])
+                old = [_nothing(one) for one in _SLOTS if one != slot]
+                put(self._engine, helper, _AT, [*links, _link(CURRENT, slot), *old])
             hit("secrets.switched")
-
-    def drop_old(self, source: str, image: str) -> None:
-        """Remove what does not count any more. Raises HodeiError."""
-        with self._helper(source, image) as helper:
-            current = self._current(helper)
-            put(self._engine, helper, _AT, [_nothing(one) for one in _SLOTS if one != current])
 
     def empty(self, source: str, image: str) -> None:
         """Remove all that a container was given; it can start again. Raises HodeiError."""

@@ -28,8 +28,7 @@ def sweep(engine: Engine, owner: str, secrets: Secrets) -> None:
     # Looked for after these: one that is made meanwhile is of a container that is seen now.
     containers = engine.get("/containers/json", all=1, filters=ours) if kept or sources else ()
     living = {one["Id"] for one in containers}
-    for source in {*sources} - {secrets.source_of(one) for one in containers}:
-        _remove(secrets.remove, source)
+    secrets.keep(containers, sources)
     for container, versions in kept.items():
         newest = max(versions) if container in living else None
         for revision in versions:

@@ -157,6 +157,7 @@ def secret(*places: str, **more: Any) -> dict[str, Any]:
         (secret("/v/key", **volume(type="tmpfs")), "secrets./v/key", "lies in volume v"),
         (secret("/etc/key", security=CLOSED), "secrets./etc/key", "read-only"),
         (secret("a", volumes=[{"name": "v", "path": "/run/secrets/x"}]), "volumes.v", "secrets of the worker lie in"),
+        ({"secrets": [{"secret": "s", "env": "A"}], "command": ["x", "-p", "$(A)"]}, "command", "is a secret"),
         (secret("a", **file("/run/secrets/b")), "files./run/secrets/b", "only secrets lie in"),
     ],
 )

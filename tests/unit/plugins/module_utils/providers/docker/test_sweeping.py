@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.sweeping import sweep
 
-NO_SECRETS: Any = SimpleNamespace(sources=lambda _volumes: [], source_of=lambda _container: "")
+NO_SECRETS: Any = SimpleNamespace(sources=lambda _volumes: [], keep=lambda _containers, _sources: None)
 
 
 class Engine:
