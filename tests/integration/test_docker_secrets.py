@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def test_another_version_is_swapped_while_it_runs(workers: Workers) -> None:
     """A reader that never rests finds all old or all new."""
     spec = {"image": workers.engine.image, "command": ["python3", "-c", READER], "init": True}
     made = workers.make("a", spec, secrets=(given("volume", "v", {"a": "a1", "b": "b1"}), given("file", "f", "f1")))
+    began = time.time()
     for number in (2, 3):
         both = {"a": f"a{number}", "b": f"b{number}"}
         secrets = (given("volume", "v", both, number), given("file", "f", "f1"))
@@ -111,6 +113,13 @@ def test_another_version_is_swapped_while_it_runs(workers: Workers) -> None:
         assert outcome.observation.secrets == {"volume.v": f"local:s@{number}", "file.f": "local:s@1"}
         assert (outcome.observation.external_id, outcome.observation.started_at) == (made.external_id, made.started_at)
     assert workers.docker("logs", made.external_id).split() == ["a1+b1", "a2+b2", "a3+b3"]
+    told = workers.engine.api.events(
+        since=began, until=time.time(), decode=True, filters={"container": made.external_id}
+    )
+    paused = [one["Action"] for one in told if "pause" in one["Action"]]
+    assert paused == (["pause", "unpause"] * 2 if workers.secrets_in == "volume" else []), (
+        "a link is not replaced in one step"
+    )
     if workers.secrets_in == "memory":
         assert "a2" in workers.inside("cat /run/secrets/..[!.d]*/v/a"), "whoever has opened a directory reads on"
         workers.provider.close()
