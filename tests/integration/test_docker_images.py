@@ -138,6 +138,27 @@ def test_who_we_are_at_a_registry(fleet: Site, registry: Registry, shared_testbe
     assert not said
 
 
+def test_a_password_that_the_same_run_writes(fleet: Site, registry: Registry, shared_testbed: Testbed) -> None:
+    """A first converge plans, makes the password, and pulls with it."""
+    registry.push("private:1", "one")
+    image = f"{registry.closed}/private:1"
+    one = {"server": registry.closed, "username": USER, "password": {"secret": "registry"}}
+    document: dict[str, Any] = {
+        "providers": engine(shared_testbed, registries=[one]),
+        "secrets": [{"name": "registry", "value": "{{ password }}"}],
+        "workers": [worker(image)],
+    }
+    fleet.set(password=PASSWORD)
+    made = fleet.tasks(
+        task("fleet_init", providers=document["providers"]),
+        task("fleet_plan", document),
+        task("fleet", document),
+        task("fleet", document),
+    )
+    assert [one["failed"] for one in made] == [False] * 4, made
+    assert [one["changed"] for one in made[2:]] == [True, False]
+
+
 @pytest.mark.parametrize("later", [PASSWORD, "wrong, too"])
 def test_a_password_that_changes_meanwhile(registry: Registry, shared_testbed: Testbed, later: str) -> None:
     """It is looked up once more when it is refused, and once only; all that is pulled later uses the other one."""

@@ -68,6 +68,8 @@ class Images:
         def one(image: str, policy: str) -> None:
             try:
                 self.have(image, policy)
+            except StoreError:
+                return  # its password may be written by this very run: who needs the image asks again
             except HodeiError as error:
                 refused[image, policy] = error
 
@@ -100,7 +102,7 @@ class Images:
             try:
                 done.set_result(call())
             except BaseException as error:  # noqa: BLE001 - whoever waits has to hear of it, whatever it is
-                if isinstance(error, HodeiError) and error.retryable:
+                if isinstance(error, StoreError) or (isinstance(error, HodeiError) and error.retryable):
                     with self._lock:
                         del self._done[key]
                 done.set_exception(error)
@@ -207,7 +209,7 @@ class Images:
                     raise missing(image)
                 self._refuse_platform(image, self.ask(image))
             except StoreError:
-                return  # the password may be written by this very run, before it pulls
+                return  # as in prepare()
             except HodeiError as error:
                 if error.kind in _LASTING:
                     refused[image, policy] = error
