@@ -46,6 +46,10 @@ secrets:
     store:
       description: The configured store that it lies in.
       type: str
+    used_by:
+      description: The workers that are given it, as the last converge wrote that down.
+      type: list
+      elements: str
     owner:
       description: Whose fleet converges it. Nobody's where it was made by other means.
       type: str

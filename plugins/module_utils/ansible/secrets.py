@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.options import Options
+from ..model.address import SECRET
 from ..model.errors import HodeiError, Kind
-from ..model.mounts import STORE
+from ..model.mounts import STORE, secrets_of
+from ..model.records import State
 from ..model.secret_name import SecretName
 from ..model.store import SecretInfo, Version
 from .converging import converge_or_preview
@@ -61,13 +63,23 @@ def _named(session: Session) -> Iterable[Mapping[str, Any]]:
 
 def _told(session: Session, wanted: Collection[str]) -> Iterable[Mapping[str, Any]]:
     """Tell of some secrets, or of all where none are named."""
+    users = _users(session.state)
     for name, objects in session.secrets.items():
         for info in objects.infos():
             if not wanted or info.name.path in wanted:
-                yield shown(info, name.removeprefix(STORE), time.time())
+                yield shown(info, name.removeprefix(STORE), users.get(info.name.path, ()), time.time())
 
 
-def shown(info: SecretInfo, store: str, now: float) -> dict[str, Any]:
+def _users(state: State) -> dict[str, list[str]]:
+    """Map secrets to the workers that are given them, as the last converge wrote that down."""
+    found: dict[str, list[str]] = {}
+    for one in state.resources:
+        for name in secrets_of(one.spec) if one.address.kind != SECRET and not one.deposed else ():
+            found.setdefault(name, []).append(str(one.address))
+    return found
+
+
+def shown(info: SecretInfo, store: str, users: Sequence[str], now: float) -> dict[str, Any]:
     """Return what may be told of a secret."""
     expires_at = info.metadata.expires_at
     return {
@@ -76,6 +88,7 @@ def shown(info: SecretInfo, store: str, now: float) -> dict[str, Any]:
         "deleted_at": info.deleted_at,
         "expires_at": expires_at,
         "overdue": max(0, int(now - expires_at)) if expires_at else 0,
+        "used_by": list(users),
         "owner": info.metadata.tags.get("hodei.owner"),
         "tags": {key: tag for key, tag in info.metadata.tags.items() if not key.startswith("hodei.")},
         "versions": [_version(one, now) for one in info.versions],

@@ -118,7 +118,7 @@ def _restarted(spec: Decision | None, seen: Observation, intent: Intent) -> Deci
     """Have a worker begin again whose environment has another secret now: nothing changes the one of what runs."""
     if spec is None or spec.action is not Action.UPDATE or not (seen.state.alive and intent is Intent.STARTED):
         return spec
-    if not any(field.path.startswith("secrets.env.") for field in spec.fields):
+    if spec.then is Action.RESTART or not any(field.path.startswith("secrets.env.") for field in spec.fields):
         return spec
     return spec._replace(
         then=Action.RESTART, reason=f"{spec.reason}; restarted, for its environment is that of its start"

@@ -12,7 +12,7 @@ from ..model.change import Action, Change
 from ..model.errors import Problem
 from ..model.records import Resource
 from ..model.worker import Document
-from .naming import several
+from .naming import counted, several
 from .options import Options
 
 
@@ -42,17 +42,11 @@ def guard(
     return [
         Problem(
             path="workers" if deletes[0].address.kind != SECRET else "secrets",
-            message=f"{_counted(deletes)} vanished from the document and would be {fate} "
+            message=f"{counted([one.address for one in deletes])} vanished from the document and would be {fate} "
             f"({several([change.address for change in deletes])}); the limit is {allowed}",
             hint=f"if that is meant, set max_deletes: {len(deletes)} (the playbook takes -e hodei_max_deletes={len(deletes)})",
         )
     ]
-
-
-def _counted(changes: Sequence[Change]) -> str:
-    secrets = sum(one.address.kind == SECRET for one in changes)
-    parts = ((len(changes) - secrets, "worker"), (secrets, "secret"))
-    return " and ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in parts if count)
 
 
 def _emptied(document: Document, workers: int) -> list[Problem]:

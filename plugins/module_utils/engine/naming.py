@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ..model.address import Address
+from ..model.address import SECRET, Address
 
 
 def several(addresses: Sequence[Address]) -> str:
@@ -18,6 +18,13 @@ def several(addresses: Sequence[Address]) -> str:
     names = [_instances(group) for group in by_name.values()]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
+
+
+def counted(addresses: Collection[Address]) -> str:
+    """Say how many there are of each kind: `3 workers and 1 secret`."""
+    secrets = sum(one.kind == SECRET for one in addresses)
+    parts = ((len(addresses) - secrets, "worker"), (secrets, "secret"))
+    return " and ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in parts if count) or "0 workers"
 
 
 def _instances(addresses: Sequence[Address]) -> str:

@@ -17,7 +17,7 @@ from ..model.change import Action, Cause, Change, FieldChange, Plan
 from ..model.normal import humanise
 from ..model.quantities import rough_time
 from .difference import hides
-from .naming import several
+from .naming import counted, several
 
 if TYPE_CHECKING:
     from .apply import Result
@@ -91,8 +91,8 @@ def totals_text(plan: Plan) -> str:
         doing.insert(0, f"owner {plan.owner_from} to move")
     if doing:
         return f"Plan for {plan.owner}: {', '.join(doing)}; {', '.join([f'{unchanged} unchanged', *rest])}."
-    workers = "1 worker is" if unchanged == 1 else f"{unchanged} workers are"
-    return f"Plan for {plan.owner}: nothing to do; {', '.join([f'{workers} as the document says', *rest])}."
+    all_of_them = f"{counted([one.address for one in plan.changes])} {'is' if unchanged == 1 else 'are'}"
+    return f"Plan for {plan.owner}: nothing to do; {', '.join([f'{all_of_them} as the document says', *rest])}."
 
 
 def results_text(results: Sequence[Result]) -> str:

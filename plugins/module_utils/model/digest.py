@@ -16,6 +16,7 @@ from typing import Any
 
 from .mounts import recorded_mounts
 from .normal import HIDDEN_PREFIX
+from .placeholders import names_secrets, references
 from .worker import Spec
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -61,10 +62,11 @@ def recorded(key: bytes, spec: Spec, visible: Collection[str]) -> Spec:
     return found
 
 
-def _recorded_file(key: bytes, file: Mapping[str, str]) -> dict[str, str]:
+def _recorded_file(key: bytes, file: Mapping[str, str]) -> dict[str, Any]:
     text = file["content"] if "content" in file else f"base64:{file.get('content_base64', '')}"
     rest = {name: value for name, value in file.items() if name in ("mode", "owner")}
-    return {"content": _hidden(key, "file", f"{file['path']}={text}"), **rest}
+    named = sorted({one["secret"] for one in references(text)}) if names_secrets(text) else []
+    return {"content": _hidden(key, "file", f"{file['path']}={text}"), **rest, **({"secrets": named} if named else {})}
 
 
 def _hidden(key: bytes, purpose: str, text: str) -> str:

@@ -150,6 +150,12 @@ def recorded_mounts(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str,
     return found
 
 
+def secrets_of(recorded: Mapping[str, Any]) -> set[str]:
+    """Return the names of the secrets that a worker is given, by its spec as state holds it."""
+    mounted = {entry["secret"] for places in recorded.get("secrets", {}).values() for entry in places.values()}
+    return mounted.union(*(file.get("secrets", ()) for file in recorded.get("files", {}).values()))
+
+
 def _store_problems(entry: Mapping[str, Any], vaults: Vaults, place: Place) -> Iterator[Problem]:
     store, known = vaults.store_of(entry), ", ".join(vaults.written)
     if not store:

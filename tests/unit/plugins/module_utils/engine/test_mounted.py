@@ -14,6 +14,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segment
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Carry, OnChange, Support
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
+from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import secrets_of
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.tests.support.fleets import actions, errors
@@ -216,3 +217,13 @@ def test_a_copy_that_follows_is_given_at_once(fleet: SecretFleet) -> None:
     done = converge(fleet, secrets.replace("one", "two"), workers)
     assert done == {"secret.a": "update", "secret.b": "update", "worker.web": "update"}
     assert fleet.worker("worker.web")["given"]["file.f"] == {"": "two"}
+
+
+def test_who_is_given_a_secret_is_known(fleet: SecretFleet) -> None:
+    """From state alone, also of those that only a file names."""
+    converge(fleet, LOGIN, FILES)
+    (worker,) = [one for one in fleet.state.read().resources if one.address.kind != "secret"]
+    assert secrets_of(worker.spec) == {"db"}
+    converge(fleet, LOGIN, "[{name: web, secrets: [{secret: db, volume: v}]}]")
+    (worker,) = [one for one in fleet.state.read().resources if one.address.kind != "secret"]
+    assert secrets_of(worker.spec) == {"db"}
