@@ -12,7 +12,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.carry import S
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ExecRequest, Verb
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, ProcessRig
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, ProcessRig, secret
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 
@@ -34,6 +34,28 @@ def life(place: str) -> None:
     fleet.do(Verb.DELETE, "w")
     fleet.do(Verb.DELETE, "r")
     wait_for(lambda: not rig.directory.exists(), "the supervisor to leave and tidy up")
+
+
+def secrets(place: str) -> None:
+    """In memory; and nobody looks into the supervisor, not even its own user, as whom the worker runs."""
+    rig = ProcessRig(Path(place))
+    fleet = Fleet(rig)
+    given = [secret("file", "key", "one"), secret("volume", "v", {"a": "one"}), secret("env", "PW", "pw")]
+    fleet.make("w", rig.shell("sleep 600"), secrets=tuple(given))
+    assert not fleet.provider.fingerprint().warnings or "disk" not in repr(fleet.provider.fingerprint().warnings)
+    given[:2] = [secret("file", "key", "two", 2), secret("volume", "v", {"b": "two"}, 2)]
+    (outcome,) = fleet.provider.update([fleet.request("w", rig.shell("sleep 600"), secrets=tuple(given))])
+    assert outcome.error is None, outcome.error
+    script = f'cat "$HODEI_SECRETS_DIR/key" "$HODEI_SECRETS_DIR/v/b"; head -c1 /proc/$$/environ; cat /proc/{rig.supervisor()}/environ'
+    shown = fleet.provider.exec(ExecRequest(fleet.target("w"), ("sh", "-c", script)))
+    assert shown.stdout[:-1] == b"twotwo", shown
+    assert b"ermission denied" in shown.stderr, shown
+    held = Path(os.readlink(rig.directory / "secrets"))
+    for path in (held, *held.rglob("*")):
+        assert path.is_symlink() or path.lstat().st_mode & 0o077 == 0, f"{path} is open to others"
+    fleet.do(Verb.DELETE, "w")
+    assert not held.exists()
+    rig.close()
 
 
 def limits(place: str) -> None:

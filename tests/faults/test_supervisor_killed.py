@@ -32,6 +32,7 @@ from ansible_collections.hodei.workers.tests.conformance.providers.rigs import (
     Fleet,
     ProcessRig,
     patient,
+    secret,
     wait_log,
 )
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
@@ -68,15 +69,20 @@ def test_killed_at_a_failpoint(
     armed = tmp_path / "armed"
     monkeypatch.setenv(VARIABLE, f"{name}@{armed}")
     armed.touch()
-    requests = [fleet.request("point", with_files(rig, "one"), key=key) for key in range(5)]
+    given = (secret("file", "key", "one"), secret("volume", "v", {"a": "one"}))
+    requests = [fleet.request("point", with_files(rig, "one"), key=key, secrets=given) for key in range(5)]
     assert [outcome.error for outcome in fleet.provider.create(requests)] == [None] * 5
     assert rig.objects() == 5
-    requests = [fleet.request("point", with_files(rig, "two"), key=key, digest="digest-2") for key in range(5)]
+    given = (secret("file", "key", "two", 2), secret("volume", "v", {"b": "two"}, 2))
+    requests = [
+        fleet.request("point", with_files(rig, "two"), key=key, digest="digest-2", secrets=given) for key in range(5)
+    ]
     assert [outcome.error for outcome in fleet.provider.update(requests)] == [None] * 5
     assert {(one.stale, *one.drift) for one in fleet.provider.list().observations} == {(True,)}
     for key in range(5):
         home = rig.directory / "workers" / f"point+{key}.1"
-        assert {path.name: path.read_text() for path in home.iterdir()} == {"a": "two", "b": "two"}
+        assert {path.name: path.read_text() for path in home.iterdir() if path.is_file()} == {"a": "two", "b": "two"}
+        assert [(home / "secrets" / path).read_text() for path in ("key", "v/b")] == ["two", "two"]
     targets = [fleet.target("point", key=key) for key in range(5)]
     for verb in (Verb.STOP, Verb.START, Verb.RESTART):
         assert [outcome.error for outcome in fleet.provider.act(verb, targets)] == [None] * 5, verb
@@ -98,9 +104,41 @@ def test_killed_at_a_failpoint(
     assert rig.objects() == 1, "what was released runs on"
     for pid in rig.processes():
         os.kill(pid, signal.SIGKILL)
+    assert not (rig.directory / "secrets").is_symlink()
     # With nothing left to do it leaves soon, and takes the directory along.
     assert list(rig.directory.glob("records/*")) == []
     assert not armed.exists(), f"nothing passes {name}"
+
+
+@pytest.mark.parametrize("name", ["secrets written", "prepared", "exchanging", "exchanged"])
+def test_killed_while_secrets_are_given(
+    fleet: Fleet, rig: ProcessRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """All old or all new at every moment, the next one goes on, and what nobody has is not left."""
+    armed = tmp_path / "armed"
+    monkeypatch.setenv(VARIABLE, f"{name}@{armed}")
+    spec = rig.shell("sleep 600")
+    armed.touch()
+    for number in (1, 2, 3):
+        given = (secret("file", "key", str(number), number), secret("env", "PW", str(number), number))
+        requests = [fleet.request("given", spec, key=key, secrets=given) for key in range(3)]
+        call = fleet.provider.create if number == 1 else fleet.provider.update
+        assert [outcome.error for outcome in call(requests)] == [None] * 3
+        assert not armed.exists() or number == 1, f"nothing passes {name}"
+        armed.touch()
+        for key in range(3):
+            assert (rig.directory / "workers" / f"given+{key}.1" / "secrets" / "key").read_text() == str(number)
+        assert {one.secrets["env.PW"] for one in fleet.provider.list().observations} == {"local:PW@1"}
+    armed.unlink(missing_ok=True)
+    kill_supervisor(rig)
+    fleet.provider.attend()
+    place = Path(os.readlink(rig.directory / "secrets"))
+    assert sorted(len(list(worker.iterdir())) for worker in place.iterdir()) == [3, 3, 3], (
+        "one version of each, and no more"
+    )
+    targets = [fleet.target("given", key=key) for key in range(3)]
+    assert [outcome.error for outcome in fleet.provider.act(Verb.DELETE, targets)] == [None] * 3
+    assert not place.exists()
 
 
 def test_killed_at_random_under_load(fleet: Fleet, rig: ProcessRig) -> None:

@@ -32,7 +32,7 @@ def place() -> Iterator[Path]:
         yield Path(path)
 
 
-@pytest.mark.parametrize("scenario", ["life", "limits"])
+@pytest.mark.parametrize("scenario", ["life", "limits", "secrets"])
 def test_without_rights(place: Path, testbed: Any, scenario: str) -> None:
     """Each scenario as another user where we are root, else as ourselves."""
     run_plainly(place, testbed, NEEDED, "plain_user_scenarios", scenario)

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Support, cell
+from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import Delivery, Mount, Source
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     CreateRequest,
     Labels,
@@ -32,6 +33,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Target,
     Verb,
 )
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.provider import DockerProvider
@@ -404,6 +407,15 @@ class Fleet:
         seen = wait_for(reached, f"{name} to be {', '.join(state.value for state in states)}")
         assert seen is not None
         return seen
+
+
+def secret(way: str, place: str, value: Any, version: int = 1, **more: Any) -> Delivery:
+    """A secret as the engine hands it over; ``value`` is text, bytes, or the fields of a volume."""
+    values = value if isinstance(value, Mapping) else {"": value}
+    mode = more.pop("mode", "0500" if way == "volume" else "0400")
+    mount = Mount(way, place, (Source("local", SecretName(f"{way}/x")),), mode=mode, **more)
+    encoded = {name: SecretValue(one if isinstance(one, bytes) else str(one).encode()) for name, one in values.items()}
+    return Delivery(mount, f"local:{place}@{version}", encoded)
 
 
 def wait_log(fleet: Fleet, name: str, text: bytes) -> None:

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import OnChange, cell
-from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import Delivery, Mount, Source
+from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import Delivery
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     ExecRequest,
     LogRequest,
@@ -20,10 +19,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
     Outcome,
     Verb,
 )
-from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
-from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
-from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, SecretRig, needs, wait_log
+from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, SecretRig, needs, secret, wait_log
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 MANY = 50
@@ -49,15 +46,6 @@ while True:
     if rounds % 100 == 0:
         print("round", rounds, found, flush=True)
 """
-
-
-def secret(way: str, place: str, value: Any, version: int = 1, **more: Any) -> Delivery:
-    """A secret as the engine hands it over; ``value`` is text, bytes, or the fields of a volume."""
-    values: Mapping[str, Any] = value if isinstance(value, dict) else {"": value}
-    mode = more.pop("mode", "0500" if way == "volume" else "0400")
-    mount = Mount(way, place, (Source("local", SecretName(f"{way}/x")),), mode=mode, **more)
-    encoded = {name: SecretValue(one if isinstance(one, bytes) else str(one).encode()) for name, one in values.items()}
-    return Delivery(mount, f"local:{place}@{version}", encoded)
 
 
 @pytest.fixture(autouse=True)
@@ -203,7 +191,7 @@ def test_a_new_run_has_them(fleet: Fleet) -> None:
 def test_what_was_lost_is_seen_and_delivered_again(fleet: Fleet) -> None:
     """As after the start of a machine: nothing is there, so nothing is said to be; no run begins with half of it."""
     needs(fleet, "losing")
-    spec, given = fleet.rig.shell(SHOWING), (secret("env", "PASSWORD", "pw"), secret("file", "key", "k"))
+    spec, given = fleet.rig.shell(SHOWING), (secret("volume", "v", {"a": "x"}), secret("file", "key", "k"))
     fleet.make("w", spec, secrets=given)
     cast(SecretRig, fleet.rig).lose_secrets(seen(fleet))
     assert seen(fleet).secrets == {}
@@ -214,8 +202,7 @@ def test_what_was_lost_is_seen_and_delivered_again(fleet: Fleet) -> None:
     assert fleet.state("w") is WorkerState.FAILED
     assert updated(fleet, spec, *given).secrets == versions(*given)
     fleet.do(Verb.START, "w")
-    wait_log(fleet, "w", b"began with <pw>")
-    assert output(fleet, "cat key") == "k"
+    assert output(fleet, "cat key v/a") == "kx"
 
 
 def test_a_delivery_that_fails_leaves_the_old_whole(fleet: Fleet) -> None:

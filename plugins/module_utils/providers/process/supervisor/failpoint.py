@@ -16,7 +16,7 @@ VARIABLE = "HODEI_FAILPOINT_SUPERVISOR"
 NAMES = (
     *("admit", "forked", "recorded", "released", "started", "stopping", "exited", "removing", "removed"),
     *("renaming", "renamed", "relogged", "letting go", "let go"),
-    *("prepared", "exchanging", "exchanged"),
+    *("secrets written", "prepared", "exchanging", "exchanged"),
 )
 #: Those on the way of a worker that drains.
 OWNER_NAMES = ("relabelling", "relabelled", "moving in")
