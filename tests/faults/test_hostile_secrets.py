@@ -81,7 +81,9 @@ def connected():
 def traced(pid):
     if libc.ptrace(0x4206, pid, 0, 0) != 0:  # PTRACE_SEIZE
         raise OSError(ctypes.get_errno(), "ptrace")
-    libc.ptrace(17, pid, 0, 0)
+    libc.ptrace(0x4207, pid, 0, 0)  # PTRACE_INTERRUPT: only who is stopped can be let go
+    os.waitpid(pid, 0x40000000)
+    libc.ptrace(17, pid, 0, 0)  # PTRACE_DETACH
     return True
 
 def memory(pid):

@@ -68,9 +68,12 @@ class Fleet:
         tokens = {worker.record.token for worker in self.workers.values()}
         if not broken:
             clear_unfinished(directory, tokens)
-            self._world.mounts.keep_only(tokens)
+            try:
+                self._world.mounts.keep_only(tokens)
+            except OSError as error:
+                sys.stderr.write(f"secrets of workers that are no more are not deleted: {error}\n")
         for worker in self.workers.values():
-            self._world.mounts.sweep(worker.record)
+            self._sweep(worker)
 
     def _set_aside(self, name: str, problem: Exception) -> None:
         """Drop a record of nothing, and one that an earlier boot has torn; another one stays for a person to look at."""
