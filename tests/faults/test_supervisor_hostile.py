@@ -210,3 +210,14 @@ def test_it_cannot_talk_to_the_supervisor(fleet: Fleet, rig: ProcessRig, user: p
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_nest_that_is_deeper_than_our_stack_is_deleted(
+    fleet: Fleet, rig: ProcessRig, user: pwd.struct_passwd
+) -> None:
+    """Two thousand directories in each other, which Python's own deletion cannot follow."""
+    script = "i=0; while [ $i -lt 2000 ]; do mkdir d; cd -P d || exit 1; i=$((i+1)); done"
+    fleet.make("deep", hostile(fleet, user, script))
+    wait_log(fleet, "deep", b"done")
+    assert fleet.do(Verb.DELETE, "deep", grace=0.0) is None
+    assert list((rig.directory / "workers").iterdir()) == []

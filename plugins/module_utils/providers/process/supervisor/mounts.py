@@ -34,7 +34,7 @@ from .failpoint import reach
 from .given import ENV, HOME_DIR, Given, at_home, lies
 from .procfs import boot_id
 from .record import Record
-from .removal import destroy
+from .removal import remove_tree
 from .wire import SECRETS_NAME, RefusedError
 
 _CURRENT = "current"
@@ -188,7 +188,7 @@ class Mounts:
             for name in os.listdir(gate):
                 is_version = stat.S_ISDIR(os.lstat(name, dir_fd=gate).st_mode)
                 if name not in (_CURRENT, current, f"{current}.env") and not (reading and is_version):
-                    destroy(name, gate)
+                    remove_tree(name, gate)
         except FileNotFoundError:
             return
         finally:
@@ -197,7 +197,7 @@ class Mounts:
     def remove(self, token: str) -> None:
         """Delete all that a worker has, and with the last one their place; nothing is fine. Raises OSError."""
         if self._base >= 0:
-            destroy(token, self._base)
+            remove_tree(token, self._base)
             self._leave()
 
     # ---- the place -----------------------------------------------------------------------------------------------
@@ -206,11 +206,11 @@ class Mounts:
         """Delete what belongs to no worker any more, and what was on the disk at an earlier boot."""
         for name in os.listdir(self._owner):
             if name.startswith(f"{SECRETS_NAME}-") and name != on_disk():
-                destroy(name, self._owner)
+                remove_tree(name, self._owner)
         if self._base >= 0:
             for name in os.listdir(self._base):
                 if name not in tokens:
-                    destroy(name, self._base)
+                    remove_tree(name, self._base)
 
     def leave(self) -> None:
         """Delete all of it."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import stat
 from contextlib import suppress
 
@@ -15,24 +14,10 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove_tree(name: str, dir_fd: int) -> None:
-    """Delete a directory and all in it; a missing one is fine, a link is unlinked and never entered.
-
-    ``shutil.rmtree`` with a descriptor is the form that withstands a worker who swaps directories for links meanwhile.
-    """
-    try:
-        if stat.S_ISDIR(os.lstat(name, dir_fd=dir_fd).st_mode):
-            shutil.rmtree(name, dir_fd=dir_fd)
-        else:
-            os.unlink(name, dir_fd=dir_fd)
-    except FileNotFoundError:
-        return
-
-
-def destroy(name: str, dir_fd: int) -> None:
-    """Delete what lies in a directory of ours, at once and however deep it is; a missing one is fine. Raises OSError.
+    """Delete what lies in a directory of ours and all in it; a missing one is fine, a link is unlinked and never entered.
 
     Each directory is taken back from its owner first, so that nothing is added meanwhile, and put beside the others, so that who
-    has nested a thousand of them does not exhaust our stack.
+    has nested a thousand of them does not exhaust our stack, as with shutil.rmtree. Raises OSError.
     """
     names = [name]
     while names:

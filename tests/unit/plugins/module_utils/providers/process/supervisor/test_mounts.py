@@ -18,7 +18,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.process.su
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.given import Given, read_given
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.mounts import Mounts
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.record import Record
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.removal import destroy
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.removal import remove_tree
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import RefusedError
 
 US = (os.geteuid(), os.getegid())
@@ -118,7 +118,7 @@ def test_without_memory_they_lie_on_the_disk_until_the_next_boot(
 def test_who_deletes_the_place_is_noticed(mounts: Mounts) -> None:
     one = record()
     deliver(mounts, one, given("file", "key"), given("env", "PW"))
-    destroy(os.path.basename(mounts.path), os.open(os.path.dirname(mounts.path), os.O_RDONLY))
+    remove_tree(os.path.basename(mounts.path), os.open(os.path.dirname(mounts.path), os.O_RDONLY))
     assert mounts.seen(one) == {}
     with pytest.raises(RefusedError, match=r"not there any more \(file.key, env.PW\)"):
         mounts.check(one)
@@ -155,7 +155,7 @@ def test_directories_are_deleted_however_deep_and_closed_they_are(tmp_path: Path
         os.close(current)
         current = following
     os.close(current)
-    destroy("deep", owner)
+    remove_tree("deep", owner)
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
     assert (tmp_path / "precious" / "file").read_text() == "stays"
 
