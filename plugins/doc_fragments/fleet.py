@@ -36,6 +36,16 @@ options:
     description:
       - The configured credential stores by name. Taken from the document or the variable C(hodei_stores) when left out.
     type: dict
+  audit:
+    description:
+      - The audit chain of secrets, V({on_failure, keep, max_size, max_age, anchors}), see the page on audit.
+      - Taken from the document or the variable C(hodei_audit) when left out.
+    type: dict
+  identity:
+    description:
+      - Who asks for secrets, V({oidc}) or V({claimed}), see the page on access. The user who runs the task when there is none.
+      - Taken from the document or the variable C(hodei_identity) when left out.
+    type: dict
   moved:
     description:
       - "Workers that were renamed, each as V({from: worker.old, to: worker.new}). What runs goes on under its new address."

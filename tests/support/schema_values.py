@@ -37,6 +37,7 @@ GOOD: dict[str, list[Any]] = {
     "ip": ["127.0.0.1", "::1"],
     "port_range": ["8000-8010", "80-80"],
     "host": ["db.internal", "10.0.0.1", "::1"],
+    "endpoint": ["loghost:20514", "[::1]:20514"],
     "capability": ["NET_ADMIN", "CAP_CHOWN", "kill"],
     "uuid": ["0C6F1F0E-5F0E-4d53-9a0e-3d8f5f2a7c11"],
     "subject": ["user:alice", "role:ci-*", "serviceaccount:ci-app", "group:ops", "uid:0", "claimed:a@b"],

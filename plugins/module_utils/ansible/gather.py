@@ -15,7 +15,7 @@ from typing import Any
 
 from ..model.errors import HodeiError, Kind
 
-SCALARS = ("owner", "lineage", "backend", "providers", "stores", "moved")
+SCALARS = ("owner", "lineage", "backend", "providers", "stores", "audit", "identity", "moved")
 #: What a document has lists of; each has a variable ``hodei_<kind>`` and fragments ``hodei_<kind>__*``.
 KINDS = ("workers", "secrets")
 

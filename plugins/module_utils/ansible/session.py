@@ -78,6 +78,8 @@ class Payload:
     backend: Mapping[str, Any]
     providers: Any
     stores: Any
+    audit: Any
+    identity: Any
     fragments: tuple[Fragment, ...]
     secrets: tuple[Fragment, ...]
     variables: Mapping[str, Any]
@@ -129,6 +131,8 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
         backend=read_backend(pick("backend")),
         providers=pick("providers") or DEFAULT_PROVIDERS,
         stores=pick("stores"),
+        audit=pick("audit"),
+        identity=pick("identity"),
         moved=pick("moved"),
         fragments=listed("workers"),
         secrets=listed("secrets"),
@@ -369,6 +373,8 @@ def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Doc
         providers=payload.providers,
         backend=payload.backend,
         stores=payload.stores,
+        audit=payload.audit,
+        identity=payload.identity,
         deleting=payload.deleting,
         moved=payload.moved,
         sources={

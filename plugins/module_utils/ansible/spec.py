@@ -23,6 +23,8 @@ FLEET: Spec = {
     "backend": {"type": "dict"},
     "providers": {"type": "dict"},
     "stores": {"type": "dict"},
+    "audit": {"type": "dict"},
+    "identity": {"type": "dict"},
     "moved": {"type": "list", "elements": "dict"},
     "document": {"type": "raw"},
     "_payload": {"type": "str", "no_log": True},

@@ -15,6 +15,7 @@ from .errors import InvalidDocument, Problem
 from .normal import compile_filler, compile_normal
 from .place import Place
 from .schema import Schema
+from .schema_audit import AUDIT
 from .schema_document import BACKEND, PROVIDER_COMMON, provider_schema, store_schema
 
 Config = dict[str, Any]
@@ -122,6 +123,18 @@ def _read_store(place: str, written: dict[str, Any], schemas: Mapping[str, Schem
         message = f"{kind!r} is not a type of store" if isinstance(kind, str) else "a type is text"
         return {}, [Problem(f"{place}.type", message, f"write one of {', '.join(sorted(schemas))}")]
     return read_config({**written, "type": kind}, store_schema(schemas[kind]), Place(place))
+
+
+def read_audit(value: Any, stores: Mapping[str, Any]) -> tuple[Config, list[Problem]]:
+    """Return the settings of the audit chain with their defaults, or what is wrong with them. ``stores`` is what may be an anchor."""
+    place = Place("audit")
+    config, wrong = read_config({} if value is None else value, AUDIT, place)
+    for number, anchor in enumerate(config.get("anchors", ())):
+        if "store" in anchor and anchor["store"] not in stores:
+            hint = f"the configured ones are: {', '.join(stores)}" if stores else "configure one in stores"
+            path = place.under(("anchors", number, "store"))
+            wrong.append(Problem(path, f"there is no store '{anchor['store']}'", hint))
+    return config, wrong
 
 
 def public(config: Mapping[str, Any], schema: Schema) -> Config:

@@ -222,6 +222,7 @@ def _suggest_subject(text: str) -> str | None:
 
 
 _HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+_ENDPOINT = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
 _UUID = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _ENV = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _PORT = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
@@ -300,6 +301,7 @@ FORMATS: dict[str, Format] = {
     "ip": Format("an address such as 127.0.0.1 or ::1", _ip, r"[0-9A-Fa-f.:]+", converts=True),
     "port_range": Format("a range of ports such as 8000-8010", _port_range, r"[0-9]{1,5}-[0-9]{1,5}", converts=True),
     "host": _plain("a host name or an address", _HOST),
+    "endpoint": _plain("a host and a port, such as loghost:20514 or [::1]:20514", _ENDPOINT),
     "capability": Format("a Linux capability such as NET_ADMIN", _capability, "[A-Za-z][A-Za-z_]*", converts=True),
     "uuid": Format("a UUID (`hodei.workers.init` prints one)", _uuid, _UUID, converts=True),
     "absolute_path": _plain("an absolute path, such as /srv/data", r"/[^\u0000]*"),

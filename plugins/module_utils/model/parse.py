@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .choosing import choose
-from .configs import Config, public, read_config, read_providers, read_stores, read_text
+from .configs import Config, public, read_audit, read_config, read_providers, read_stores, read_text
 from .dependencies import resolve
 from .digest import canonical, keyed
 from .entries import Entry, Fragment, read_entries
 from .errors import InvalidDocument, Problem
 from .expand import engine_part, expand, override_problems
+from .identity import read_identity
 from .mounts import STORE, Vaults, mount_problems
 from .moved import moves_text, read_moves, still_there
 from .place import Place
@@ -40,6 +41,8 @@ class RawDocument(NamedTuple):
     providers: Any = None
     backend: Any = None
     stores: Any = None
+    audit: Any = None
+    identity: Any = None
     sources: Mapping[str, str] = {}
     deleting: bool = False
     moved: Any = None
@@ -62,6 +65,10 @@ def parse(
     providers, problems = read_providers(raw.providers, provider_schemas)
     problems = [*_head(raw), *problems]
     stores, wrong = read_stores(raw.stores, store_schemas)
+    problems += wrong
+    audit, wrong = read_audit(raw.audit, stores)
+    problems += wrong
+    identity, wrong = read_identity(raw.identity)
     problems += wrong
     entries, wrong, names = read_entries(raw.fragments, names_suffice=raw.deleting)
     problems += wrong
@@ -104,6 +111,8 @@ def parse(
         instances=tuple(instances),
         providers=providers,
         stores=stores,
+        audit=audit,
+        identity=identity,
         secrets=secrets,
         digest=_digest(key, raw, moves, entries, (*instances, *secrets), providers, provider_schemas),
         sources=tuple(dict.fromkeys(fragment.label for fragment in (*raw.fragments, *raw.secrets))),

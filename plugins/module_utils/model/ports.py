@@ -591,8 +591,17 @@ class StateStore(Protocol):
     def anchor(self, head: AuditHead) -> None:
         """Remember how far an audit chain got, without a lease; conflict when it was further, or elsewhere."""
 
-    def anchored(self, writer: str) -> AuditHead | None:
-        """Return how far an audit chain had got; None for one that was never told."""
+    def anchors(self) -> Mapping[str, AuditHead]:
+        """Return how far all audit chains had got that were told, by their writers."""
+
+    def forget_anchors(self) -> None:
+        """Forget all audit chains, without a lease: the user knows that they are lost."""
+
+    def remember(self, things: Mapping[str, Any]) -> None:
+        """Remember things by name, as JSON, in one transaction and without a lease; forget those that are None."""
+
+    def remembered(self) -> Mapping[str, Any]:
+        """Return all that is remembered by name."""
 
     def history(self, limit: int) -> list[Run]:
         """Return the latest runs, newest first."""

@@ -17,7 +17,7 @@ from .address import Address
 from .states import Intent, WorkerState
 from .worker import Lifecycle, Spec
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 
 
 @dataclass(frozen=True)

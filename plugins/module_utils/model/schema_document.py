@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .schema import Schema, choice, flag, formatted, group, integer, listed, mapping, quantity
+from .schema_audit import AUDIT
+from .schema_identity import IDENTITY
 from .schema_secret import SECRET
 from .schema_worker import WORKER, named
 
@@ -128,6 +130,8 @@ def document_schema(provider_schemas: Mapping[str, Schema], store_schemas: Mappi
             "stores": mapping(
                 "name", store, "Where secrets lie, by a name of your choice. Left out: `local: {type: local}`."
             ),
+            "audit": AUDIT,
+            "identity": IDENTITY,
             "moved": MOVED,
             "workers": {
                 **listed(WORKER, "The workers: a list, or a mapping by name."),

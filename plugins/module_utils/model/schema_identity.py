@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .schema import Schema, choice, formatted, group, quantity
+from .schema import Schema, choice, exactly_one, formatted, group, quantity
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
@@ -20,10 +20,20 @@ OIDC = group(
         "issuer": formatted("url", "Who issues the tokens: `iss`, character by character."),
         "audience": formatted("role_name", "Whom tokens are for: one of `aud`."),
         "clients": _names("The clients whose tokens count: `azp`."),
+        "token": group(
+            {
+                "env": formatted("env_name", "An environment variable of the task."),
+                "file": formatted("absolute_path", "A file, which is read again when the token in it has expired."),
+            },
+            "Where the token is; exactly one of these.",
+            default={"env": "HODEI_TOKEN"},
+            oneOf=exactly_one("env", "file"),
+        ),
         "jwks_url": formatted(
             "url",
             "Where the issuer publishes its keys; HTTPS unless on this host. Keycloak: `<issuer>/protocol/openid-connect/certs`.",
         ),
+        "jwks_file": formatted("absolute_path", "Instead of `jwks_url`: a file with the issuer's keys (JWKS)."),
         "algorithms": _names(
             "How tokens may be signed: with a private key, never with a shared one.",
             choice(ALGORITHMS, ""),
@@ -51,6 +61,21 @@ OIDC = group(
             "absolute_path", "The certificates that vouch for the issuer. Left out: those of this host."
         ),
     },
-    "Tokens of OpenID Connect.",
-    required=("issuer", "audience", "clients", "jwks_url"),
+    "A token of OpenID Connect says who asks. Its keys come from exactly one of `jwks_url` and `jwks_file`.",
+    required=("issuer", "audience", "clients"),
+    oneOf=exactly_one("jwks_url", "jwks_file"),
+)
+
+IDENTITY = group(
+    {
+        "oidc": OIDC,
+        "claimed": formatted(
+            "role_name",
+            "What the run says of itself, such as the user whom AWX names: nobody verifies it, and it may only read what rules give to "
+            "`claimed:NAME`.",
+        ),
+    },
+    "Who asks for secrets; one of these. Left out: the user who runs the task, as the kernel knows it.",
+    default={},
+    not_={"required": ["oidc", "claimed"]},
 )

@@ -140,7 +140,8 @@ class Document:
     of the fragments that this run saw (``hodei_workers``, ``hodei_workers__linux``, ``ci.yml``): what came from
     any other is Unknown and never pruned; ``digest`` identifies the content (keyed);
     ``names`` are the workers that it lists, those with ``count: 0`` included, and ``resting`` is what those are made of;
-    ``moves`` say which got another address. ``secrets`` are the secrets, each as an instance of its own whose provider is a store.
+    ``moves`` say which got another address. ``secrets`` are the secrets, each as an instance of its own whose provider is a store;
+    ``audit`` and ``identity`` are what is recorded of their use, and how it is told who uses them.
     """
 
     owner: str
@@ -154,6 +155,8 @@ class Document:
     resting: tuple[Spec, ...] = ()
     moves: tuple[Move, ...] = ()
     secrets: tuple[Instance, ...] = ()
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def wanted(self) -> tuple[Instance, ...]:

@@ -371,7 +371,7 @@ class TestHistory:
 
 class TestAnchors:
     def test_nothing_is_known_before(self, store: Any) -> None:
-        assert store.anchored("ci/host/0") is None
+        assert store.anchors().get("ci/host/0") is None
 
     def test_the_latest_head_of_each_chain_is_known_to_all(self, store: Any, open_state: Any) -> None:
         for head in (
@@ -382,8 +382,8 @@ class TestAnchors:
         ):
             store.anchor(head)
         for reader in (store, open_state(), open_state(read_only=True)):
-            assert reader.anchored("a") == AuditHead("a", 7, "x7")
-            assert reader.anchored("b") == AuditHead("b", 1, "y1")
+            assert reader.anchors().get("a") == AuditHead("a", 7, "x7")
+            assert reader.anchors().get("b") == AuditHead("b", 1, "y1")
 
     @pytest.mark.parametrize("head", [AuditHead("a", 6, "x6"), AuditHead("a", 7, "other")])
     def test_a_chain_that_was_cut_or_replaced_is_told_and_not_remembered(self, store: Any, head: AuditHead) -> None:
@@ -391,7 +391,7 @@ class TestAnchors:
         error = refused(store.anchor, head)
         assert error.kind is Kind.CONFLICT
         assert "record 7" in error.message
-        assert store.anchored("a") == AuditHead("a", 7, "x7")
+        assert store.anchors().get("a") == AuditHead("a", 7, "x7")
 
     def test_it_needs_no_lease_and_changes_nothing_else(self, store: Any) -> None:
         acquire(store)
@@ -401,4 +401,27 @@ class TestAnchors:
 
     def test_before_init_there_is_nothing(self, open_state: Any) -> None:
         assert refused(open_state().anchor, AuditHead("a", 1, "x")).kind is Kind.NOT_FOUND
-        assert refused(open_state(read_only=True).anchored, "a").kind is Kind.NOT_FOUND
+        assert refused(open_state(read_only=True).anchors).kind is Kind.NOT_FOUND
+
+
+class TestMemory:
+    def test_things_are_known_to_all_until_they_are_forgotten(self, store: Any, open_state: Any) -> None:
+        assert store.remembered() == {}
+        store.remember({"store/a": ["x", 7], "settings": {"audit": None}})
+        store.remember({"store/a": ["x", 9], "other": 1})
+        store.remember({"other": None})
+        for reader in (store, open_state(), open_state(read_only=True)):
+            assert reader.remembered() == {"store/a": ["x", 9], "settings": {"audit": None}}
+
+    def test_it_needs_no_lease_and_changes_nothing_else(self, store: Any) -> None:
+        acquire(store)
+        before = store.read(), store.lease()
+        store.remember({"store/a": 1})
+        assert (store.read(), store.lease()) == before
+
+    def test_chains_that_are_lost_are_forgotten_together(self, store: Any) -> None:
+        store.anchor(AuditHead("a", 7, "x7"))
+        store.forget_anchors()
+        assert store.anchors() == {}
+        store.anchor(AuditHead("a", 1, "z1"))
+        assert store.anchors() == {"a": AuditHead("a", 1, "z1")}

@@ -36,7 +36,7 @@ class StateAnchor:
 
     def get(self, writer: str) -> AuditHead | None:
         """Return the latest head."""
-        return self._state.anchored(writer) if self._state.exists() else None
+        return self._state.anchors().get(writer) if self._state.exists() else None
 
 
 class StoreAnchor:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 from ...model.errors import HodeiError, Kind, missing_library
+from ...model.identity import OidcConfig
 
 MOST_BYTES = 256 << 10
 
@@ -30,9 +31,9 @@ def library() -> Any:
 class Keys:
     """The published keys of one issuer."""
 
-    def __init__(self, url: str, ca_file: str, timeout: float, keep: float) -> None:
-        self._url, self._ca_file = url, ca_file
-        self._timeout, self._keep = timeout, keep
+    def __init__(self, config: OidcConfig) -> None:
+        self._url, self._place = config.jwks_url, config.keys
+        self._ca_file, self._timeout, self._keep = config.ca_file, config.timeout, config.keep_keys
         self._client: Any = None
 
     def get(self, key_id: str) -> Any:
@@ -46,7 +47,7 @@ class Keys:
             raise HodeiError(
                 Kind.AUTHENTICATION,
                 "the token is refused: its issuer has no key such as it is signed with",
-                hint=f"Get a new token; {self._url} has the keys.",
+                hint=f"Get a new token; {self._place} has the keys.",
             ) from error
         except jwt.PyJWTError as error:
             raise self._useless("has no key that could be used") from error
@@ -61,12 +62,12 @@ class Keys:
                 self.jwk_set_cache.put(found)
                 return found
 
-        return Client(self._url, lifespan=self._keep)
+        return Client(self._place, lifespan=self._keep)
 
     def fetch(self) -> dict[str, Any]:
         """Return what is published now. Raises HodeiError: network, configuration."""
         try:
-            found = json.loads(self._answer())
+            found = json.loads(self._answer() if self._url else self._stored())
         except (OSError, HTTPException) as error:
             why = f"it answers {error.code}" if isinstance(error, HTTPError) else str(getattr(error, "reason", error))
             raise HodeiError(
@@ -79,6 +80,17 @@ class Keys:
         if not isinstance(found, dict):
             raise self._useless("is no set of keys")
         return found
+
+    def _stored(self) -> bytes:
+        """Read the file. Raises HodeiError(configuration)."""
+        try:
+            with open(self._place, "rb") as file:
+                data = file.read(MOST_BYTES + 1)
+        except OSError as error:
+            raise self._useless(f"cannot be read: {error.strerror}") from error
+        if len(data) > MOST_BYTES:
+            raise self._useless(f"is longer than {MOST_BYTES} bytes")
+        return data
 
     def _answer(self) -> bytes:
         """Ask, following nobody elsewhere; all of it takes the timeout at most."""
@@ -105,8 +117,8 @@ class Keys:
     def _useless(self, why: str) -> HodeiError:
         return HodeiError(
             Kind.CONFIGURATION,
-            f"what {self._url} answers {why}",
-            hint="Write the address of the issuer's keys as jwks_url.",
+            f"what {self._url} answers {why}" if self._url else f"{self._place} {why}",
+            hint="Write the address of the issuer's keys as jwks_url, or a file that has them as jwks_file.",
         )
 
 

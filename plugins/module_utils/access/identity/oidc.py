@@ -11,67 +11,18 @@ gets in meanwhile.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from ...model.configs import read_config
-from ...model.errors import HodeiError, Kind, Problem
-from ...model.place import Place
+from ...model.errors import HodeiError, Kind
+from ...model.identity import OidcConfig
 from ...model.principal import NAME, Principal, Verified
-from ...model.schema_identity import OIDC
 from ...model.secret_value import SecretValue
 from .jwks import Keys, library
 
 MOST_BYTES, MOST_KEY_ID = 16 << 10, 255
-MOST_LEEWAY = 120.0
 _HEADER_TYPES = {"jwt", "at+jwt", "application/at+jwt"}  # RFC 9068; others are ID, logout and other tokens
-_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
-
-
-@dataclass(frozen=True)
-class OidcConfig:
-    """What is believed; the fields are those of ``model.schema_identity.OIDC``."""
-
-    issuer: str
-    audience: str
-    clients: Sequence[str]
-    jwks_url: str
-    algorithms: Sequence[str]
-    subject_claim: str
-    roles_claims: Sequence[str]
-    leeway: float
-    timeout: float
-    keep_keys: float
-    service_account_claim: str = ""
-    tenant_claim: str = ""
-    ca_file: str = ""
-
-
-def read_oidc(value: Any, place: Place) -> tuple[OidcConfig | None, list[Problem]]:
-    """Return the configuration that is written in a document, or everything that is wrong with it."""
-    config, wrong = read_config(value, OIDC, place)
-    if wrong:
-        return None, wrong
-    found = OidcConfig(**config)
-    return found, [Problem(place.under(path), message, hint, place.source) for path, message, hint in _unsafe(found)]
-
-
-def _unsafe(config: OidcConfig) -> list[tuple[tuple[str, ...], str, str]]:
-    found: list[tuple[tuple[str, ...], str, str]] = []
-    url = urlsplit(config.jwks_url)
-    if url.scheme != "https" and not (url.scheme == "http" and _LOOPBACK.fullmatch(url.hostname or "")):
-        found.append((("jwks_url",), "keys that come unprotected could be anybody's", "write https://"))
-    if "@" in url.netloc:
-        found.append(
-            (("jwks_url",), "an address is shown, and this one has credentials", "remove them: keys are public")
-        )
-    if config.leeway > MOST_LEEWAY:
-        found.append((("leeway",), "a token would be good long after it has expired", "two minutes are the most"))
-    return found
 
 
 class OidcVerifier:
@@ -79,7 +30,7 @@ class OidcVerifier:
 
     def __init__(self, config: OidcConfig) -> None:
         self._config = config
-        self._keys = Keys(config.jwks_url, config.ca_file, config.timeout, config.keep_keys)
+        self._keys = Keys(config)
 
     def verify(self, token: SecretValue) -> Principal:
         """Return whose token it is. Raises HodeiError: authentication, network, configuration."""

@@ -59,7 +59,14 @@ def add_anchors(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (create_tables, add_anchors)
+def add_memory(connection: sqlite3.Connection) -> None:
+    """Bring format 2 to 3: what a run leaves for later ones to hold things against."""
+    connection.execute(
+        "CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID"
+    )
+
+
+STEPS: tuple[Step, ...] = (create_tables, add_anchors, add_memory)
 
 
 def format_of(connection: sqlite3.Connection) -> int:

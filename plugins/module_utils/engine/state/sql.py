@@ -20,6 +20,7 @@ _RESOURCE = _columns(
 )
 _OPERATION = _columns("op_id, run_id, address, generation, verb, provider, digest, native_name, begun_at, crc")
 _ANCHOR = _columns("writer, seq, hash, crc")
+_MEMORY = _columns("name, value, crc")
 _RUN = _columns("run_id, kind, started_at, ended_at, result, document_digest, actor, summary, serial")
 
 
@@ -57,8 +58,13 @@ ADD_RUN = _insert("run", _RUN)
 PUT_RUN = _upsert("run", _RUN, "run_id")
 LATEST_RUNS = f"{_select('run', _RUN)} ORDER BY seq DESC LIMIT ?"
 
-ANCHOR = _select("anchor", _ANCHOR) + " WHERE writer = ?"
+ANCHORS = _select("anchor", _ANCHOR)
 PUT_ANCHOR = _upsert("anchor", _ANCHOR, "writer")
+DROP_ANCHORS = "DELETE FROM anchor"
+
+MEMORY = _select("memory", _MEMORY)
+PUT_MEMORY = _upsert("memory", _MEMORY, "name")
+DROP_MEMORY = "DELETE FROM memory WHERE name = ?"
 
 TRIM_RUNS = "DELETE FROM run WHERE started_at < ? OR seq <= (SELECT max(seq) FROM run) - ?"
 TRIM_OPERATIONS_BEFORE_RUNS = (

@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ...durable.connect import explained, open_writer, snapshot
 from ...durable.draft import sync_directory
 from ...model.address import Address
-from ...model.audit import AuditHead, refuse_older
+from ...model.audit import AuditHead
 from ...model.errors import HodeiError, Kind
 from ...model.records import Event, Lease, Operation, OperationEnd, Resource, Run, State
-from . import codec, migrate, sql
+from . import codec, memory, migrate, sql
 from .head import Head, released, renewed, require, taken
 from .history import read_events, read_runs, trim
 from .holder import provably_dead
@@ -180,21 +180,32 @@ class SqliteState:
                 tx.head = tx.head._replace(last_converge=float(ended_at))
             trim(tx.connection, now=ended_at)
 
-    # ---- inside ------------------------------------------------------------------------------------------------
-
-    # ---- anchors of audit chains -------------------------------------------------------------------------------
+    # ---- what later runs hold things against, without a lease ----------------------------------------------------
 
     def anchor(self, head: AuditHead) -> None:
         """Remember how far an audit chain got; conflict when it was further, or elsewhere."""
         with self._write() as tx:
-            before = _anchor_of(tx.connection, head.writer)
-            refuse_older(before, head, "the state")
-            values = (head.writer, head.seq, head.hash)
-            tx.connection.execute(sql.PUT_ANCHOR, (*values, codec.checksum(values)))
+            memory.put_anchor(tx.connection, head)
 
-    def anchored(self, writer: str) -> AuditHead | None:
-        """Return how far an audit chain had got; None for one that was never told."""
-        return self._look(lambda connection: _anchor_of(connection, writer))
+    def anchors(self) -> Mapping[str, AuditHead]:
+        """Return how far all audit chains had got, by their writers."""
+        return self._look(memory.anchors)
+
+    def forget_anchors(self) -> None:
+        """Forget all audit chains."""
+        with self._write() as tx:
+            tx.connection.execute(sql.DROP_ANCHORS)
+
+    def remember(self, things: Mapping[str, Any]) -> None:
+        """Remember things by name, as JSON; forget those that are None."""
+        with self._write() as tx:
+            memory.put(tx.connection, things)
+
+    def remembered(self) -> Mapping[str, Any]:
+        """Return all that is remembered by name."""
+        return self._look(memory.remembered)
+
+    # ---- inside ------------------------------------------------------------------------------------------------
 
     def _look(self, look: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock, explained(self.path, codec.STATE):
@@ -307,11 +318,6 @@ def _read_state(connection: sqlite3.Connection) -> State:
     if sum(row[-1] for row in (*resources, *pending)) % 2**32 != head.content:
         raise codec.damaged("records are missing")
     return state
-
-
-def _anchor_of(connection: sqlite3.Connection, writer: str) -> AuditHead | None:
-    row = connection.execute(sql.ANCHOR, (writer,)).fetchone()
-    return None if row is None else AuditHead(*codec.checked(row, f"the audit chain of {writer}")[:-1])
 
 
 def _end_operations(connection: sqlite3.Connection, ends: Iterable[OperationEnd]) -> int:

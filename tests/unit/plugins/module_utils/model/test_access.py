@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.hodei.workers.plugins.module_utils.access.identity.oidc import read_oidc
 from ansible_collections.hodei.workers.plugins.module_utils.model.access import (
     AccessRule,
     Action,
@@ -20,6 +19,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.access import 
     read_access,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Problem
+from ansible_collections.hodei.workers.plugins.module_utils.model.identity import read_oidc
 from ansible_collections.hodei.workers.plugins.module_utils.model.normal import compile_normal, written
 from ansible_collections.hodei.workers.plugins.module_utils.model.place import Place
 from ansible_collections.hodei.workers.plugins.module_utils.model.schema_access import ACCESS, CONDITIONS

@@ -58,6 +58,7 @@ BAD: dict[str, list[Any]] = {
     "line": ["a\nb", "x" * 201],
     "x500_name": ["", "a\tb", "x" * 65],
     "country": ["es", "ESP", ""],
+    "endpoint": ["loghost", "loghost:", ":20514", "a b:1", "::1:20514"],
     "dns_name": ["", "a b", "-a", "a.*.b", "a..b", "ü.org", ".".join(["a" * 63] * 5)],
     "email": ["a", "@a", "a@", "a b@c", "a@b\n", "x" * 65 + "@a"],
     "uri": ["a", ":x", "http://a b", "ü:x"],

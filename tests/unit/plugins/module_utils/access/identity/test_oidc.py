@@ -20,9 +20,9 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.identity impo
 from ansible_collections.hodei.workers.plugins.module_utils.access.identity.oidc import (
     MOST_BYTES,
     OidcVerifier,
-    read_oidc,
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.identity import read_oidc
 from ansible_collections.hodei.workers.plugins.module_utils.model.place import Place
 from ansible_collections.hodei.workers.plugins.module_utils.model.principal import Principal, Verified
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
@@ -466,7 +466,8 @@ def test_an_address_that_is_elsewhere() -> None:
 def test_what_has_to_be_written() -> None:
     _unused, problems = read_oidc({}, Place("oidc"))
     assert [str(one).partition(";")[0] for one in problems] == [
-        f"oidc: '{name}' is missing" for name in ("issuer", "audience", "clients", "jwks_url")
+        *(f"oidc: '{name}' is missing" for name in ("issuer", "audience", "clients")),
+        "oidc: jwks_url or jwks_file is missing",
     ]
 
 

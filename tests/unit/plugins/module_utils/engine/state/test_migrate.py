@@ -27,7 +27,7 @@ from ansible_collections.hodei.workers.tests.conformance.state.builders import (
 
 
 def add_note(connection: sqlite3.Connection) -> None:
-    """A step that only these tests know: format 2 to 3."""
+    """A step that only these tests know: format 3 to 4."""
     connection.execute("ALTER TABLE run ADD COLUMN note TEXT NOT NULL DEFAULT ''")
 
 
@@ -46,7 +46,7 @@ def format_on_disk(path: Path) -> int:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A state of format 2 with content, closed."""
+    """A state of format 3 with content, closed."""
     store = SqliteState(tmp_path / "state.db")
     store.initialise(OWNER, LINEAGE, T0)
     lease = store.acquire("ana", TTL, T0)
@@ -72,8 +72,8 @@ def test_older_state_is_copied_and_brought_forward(path: Path) -> None:
     assert store.read() == before
     store.acquire("ana", TTL, T0)
     store.close()
-    copy = path.with_name("state.db.v2.bak")
-    assert (format_on_disk(path), format_on_disk(copy)) == (3, 2)
+    copy = path.with_name("state.db.v3.bak")
+    assert (format_on_disk(path), format_on_disk(copy)) == (4, 3)
     assert content(copy) == before
     assert copy.stat().st_mode & 0o777 == 0o600
 
@@ -93,9 +93,9 @@ def test_newer_state_is_refused_with_both_versions_and_the_cure(path: Path, read
     with pytest.raises(HodeiError) as caught:
         SqliteState(path, read_only=read_only).read()
     assert caught.value.kind is Kind.COMPATIBILITY
-    assert "format 3" in caught.value.message
-    assert "up to 2" in caught.value.message
-    assert "state.db.v2.bak" in caught.value.hint
+    assert "format 4" in caught.value.message
+    assert "up to 3" in caught.value.message
+    assert "state.db.v3.bak" in caught.value.hint
     assert path.read_bytes() == before
 
 
@@ -103,7 +103,7 @@ def test_failed_migration_leaves_the_old_state_and_can_be_repeated(path: Path) -
     before = content(path)
     with pytest.raises(HodeiError):
         SqliteState(path, steps=(*STEPS, failing)).read()
-    assert format_on_disk(path) == 2
+    assert format_on_disk(path) == 3
     assert content(path) == before
     store = SqliteState(path, steps=NEWER)
     assert store.read() == before
@@ -123,14 +123,16 @@ def test_state_that_was_brought_forward_meanwhile_is_not_written(path: Path) -> 
     newer.close()
 
 
-def test_a_state_of_format_1_gets_a_place_for_anchors(tmp_path: Path) -> None:
+def test_a_state_of_format_1_gets_a_place_for_anchors_and_memory(tmp_path: Path) -> None:
     old = SqliteState(tmp_path / "state.db", steps=STEPS[:1])
     old.initialise(OWNER, LINEAGE, T0)
     old.close()
-    assert SqliteState(old.path, read_only=True).anchored("w") is None
+    assert SqliteState(old.path, read_only=True).anchors().get("w") is None
     assert format_on_disk(old.path) == 1
     store = SqliteState(old.path)
     store.anchor(AuditHead("w", 1, "a"))
-    assert store.anchored("w") == AuditHead("w", 1, "a")
+    assert store.anchors().get("w") == AuditHead("w", 1, "a")
+    store.remember({"a": 1})
+    assert store.remembered() == {"a": 1}
     assert store.read().lineage == LINEAGE
     store.close()
