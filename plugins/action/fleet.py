@@ -47,7 +47,7 @@ _WRITING = ("fleet", "secret")
 #: Modules that open stores.
 _OPENING = (*_WRITING, "fleet_plan", "secret_info", "worker")
 #: Modules that ask nobody what the files of workers hold, so that a template with a mistake does not keep them from their work.
-_REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info")
+_REACHING = ("worker_exec", "worker_forward", "worker_logs", "capacity_info", "fleet_init", "audit_info", "audit_key")
 #: What modules take that goes to a program's standard input, and may be a secret.
 _TAKING_INPUT = {"worker_exec": "stdin"}
 #: What leaves no way to hand a module over but in a file, and what to do about it.

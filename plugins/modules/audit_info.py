@@ -65,9 +65,9 @@ options:
     description:
       - "Where else somebody knows how far the chain had got: V({directory: PATH}), V({store: NAME}), or V({head: SEQ:HASH}), which is what
         RV(head) was, or what a syslog server has received. The fleet's state is always asked."
+      - Left out, those that C(hodei_audit) names, as the last converge knew it.
     type: list
     elements: dict
-    default: []
   public_keys:
     description:
       - The public keys that are trusted to begin with (C(.pub) files). Those beside the chain are used when there are none, and
@@ -180,7 +180,7 @@ def main() -> None:
         limit={"type": "int", "default": 100},
         path={"type": "path"},
         format={"type": "str", "choices": ["json_lines", "rfc5424"], "default": "json_lines"},
-        anchors={"type": "list", "elements": "dict", "default": []},
+        anchors={"type": "list", "elements": "dict"},
         public_keys={"type": "list", "elements": "path", "default": [], "no_log": False},
     )
     run(argument_spec, run_audit_info)

@@ -30,6 +30,14 @@ options:
       - With O(state=absent), let workers run on that are still there. They belong to nobody then. Without it they are in the way.
     type: bool
     default: false
+  accept:
+    description:
+      - What is as it is meant to be although the state remembers otherwise. V(store.NAME) is a store of which an older copy, or another
+        one, was put in its place. V(audit) is an audit chain that is lost or was cut off for good.
+      - It is recorded in the audit chain.
+    type: list
+    elements: str
+    default: []
 attributes:
   diff_mode:
     support: none
@@ -45,6 +53,10 @@ EXAMPLES = r"""
   hodei.workers.fleet_init:
     owner: ci-prod
   register: fleet
+
+- name: Go on with a store that I have put back from an older copy
+  hodei.workers.fleet_init:
+    accept: [store.local]
 
 - name: Show what belongs into the document
   ansible.builtin.debug:
@@ -64,6 +76,11 @@ directory:
   description: Where state and key are.
   returned: success
   type: str
+accepted:
+  description: What was accepted with O(accept), in words.
+  returned: with O(state=present)
+  type: list
+  elements: str
 left:
   description: Files that are still there, because workers that run on use them, or because they are not ours.
   returned: with O(state=absent)
@@ -105,6 +122,7 @@ def main() -> None:
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         confirm={"type": "str"},
         leave_workers={"type": "bool", "default": False},
+        accept={"type": "list", "elements": "str", "default": []},
     )
     run(argument_spec, run_init)
 

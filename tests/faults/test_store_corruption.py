@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
-from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, StoreError
+from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Seen, StoreError
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
@@ -34,7 +34,7 @@ class Made(NamedTuple):
     path: Path
     key: Path
 
-    def open(self, *, seen: int = 0) -> LocalStore:
+    def open(self, *, seen: Seen | None = None) -> LocalStore:
         return LocalStore(self.path, key_source({"file": str(self.key)}), seen=seen)
 
     def change(self, statement: str, *values: object) -> None:
@@ -152,10 +152,10 @@ def test_the_whole_file_put_back_is_noticed_by_who_remembers(made: Made) -> None
     copy = made.path.read_bytes()
     store = made.open()
     store.put(NAMES[0], SecretValue(b"three"))
-    generation = store.fingerprint().generation
+    now = store.fingerprint()
     store.close()
     made.path.write_bytes(copy)
-    for suspicious in (store, made.open(seen=generation)):
+    for suspicious in (store, made.open(seen=Seen(now.store_id, now.generation))):
         for call in (suspicious.fingerprint, lambda one=suspicious: one.put(NAMES[0], SecretValue(b"x"))):
             with pytest.raises(StoreError, match="put back") as caught:
                 call()
@@ -165,16 +165,17 @@ def test_the_whole_file_put_back_is_noticed_by_who_remembers(made: Made) -> None
 
 def test_another_store_in_its_place_is_noticed(made: Made) -> None:
     store = made.open()
-    generation = store.fingerprint().generation
+    now = store.fingerprint()
     made.path.unlink()
     other = made.open()
     other.initialise(allow_ephemeral=True)
-    for number in range(generation + 1):
+    for number in range(now.generation + 1):
         other.put(NAMES[0], SecretValue(str(number).encode()))
     other.close()
-    with pytest.raises(StoreError, match="another store") as caught:
-        store.get(NAMES[0])
-    assert caught.value.fault is Fault.CORRUPT
+    for suspicious in (store, made.open(seen=Seen(now.store_id, now.generation))):
+        with pytest.raises(StoreError, match="another store") as caught:
+            suspicious.get(NAMES[0])
+        assert caught.value.fault is Fault.ROLLED_BACK
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.9999])

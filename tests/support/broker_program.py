@@ -36,6 +36,7 @@ class Noted:
     def __init__(self, config: Mapping[str, Any], note: Callable[[str], None]) -> None:
         self._config, self._note = config, note
         self.identity = config
+        self.warnings: list[str] = []
 
     def login(self) -> None:
         """Log in, or say why not."""

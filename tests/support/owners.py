@@ -29,7 +29,14 @@ from ansible_collections.hodei.workers.tests.support.forks import in_child
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 Result = dict[str, Any]
-_DEFAULTS: Result = {"state": "present", "confirm": None, "plan": None, "prune": True, "max_deletes": None}
+_DEFAULTS: Result = {
+    "state": "present",
+    "confirm": None,
+    "plan": None,
+    "prune": True,
+    "max_deletes": None,
+    "accept": [],
+}
 _MORE: Result = {"allow_empty": False, "prune_fragments": [], "targets": [], "excludes": [], "lease_timeout": "0s"}
 
 

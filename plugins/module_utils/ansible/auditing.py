@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,42 +16,22 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..access.audit import chain, export, keys
-from ..access.audit.anchors import FileAnchor, GivenAnchor, StateAnchor, StoreAnchor, SyslogAnchor
 from ..access.audit.segments import read_lines
 from ..access.audit.verify import Report, verify
 from ..durable.draft import draft_of, sync_directory, write_durably
 from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
-from ..model.audit import Anchor, AuditHead
-from ..model.configs import read_stores
+from ..model.audit import AuditHead
+from ..model.configs import read_audit, read_stores
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..model.store import Store
-from ..stores.registry import store_schemas, store_type
+from ..stores.registry import store_schemas
+from .anchoring import opened_anchors
 from .audit_chain import audit_directory, writer_name
+from .credentials import Credentials
+from .guarding import Asking, LateAudit
+from .memory import SETTINGS, remembered_by
 from .reading import moment
 from .session import Payload, read_payload, read_settings, state_directory
-
-
-def make_anchor(config: Mapping[str, Any], clock: Callable[[], float], open_store: Callable[[str], Store]) -> Anchor:
-    """Make an anchor: ``{directory: PATH}``, ``{store: NAME}``, ``{head: SEQ:HASH}`` or ``{syslog: HOST:PORT}``.
-
-    Raises HodeiError(validation).
-    """
-    kind, place = next(iter(config.items())) if len(config) == 1 else ("", "")
-    if kind == "directory" and place:
-        return FileAnchor(Path(str(place)).expanduser())
-    if kind == "store":
-        return StoreAnchor(open_store(str(place)), str(place))
-    if kind == "head":
-        return GivenAnchor(str(place))
-    host, _unused, port = str(place).rpartition(":")
-    if kind == "syslog" and host and port.isdecimal():
-        return SyslogAnchor(host.strip("[]"), int(port), platform.node(), clock)
-    raise HodeiError(
-        Kind.VALIDATION,
-        f"{dict(config)} is no anchor of an audit chain",
-        hint="Write one of {directory: PATH}, {store: NAME}, {head: SEQ:HASH}, {syslog: HOST:PORT}.",
-    )
 
 
 def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
@@ -61,9 +40,9 @@ def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
     settings = read_settings(payload := read_payload(params), os.environ)
     directory = state_directory(payload, settings)
     place = audit_directory(directory)
-    lines = _read(place)
+    lines = read_chain(place)
     since = moment(params["since"])
-    everything = list(_records(lines))
+    everything = records_of(lines)
     records = [one for one in everything if _is_wanted(one, params, since)]
     result: dict[str, Any] = {
         "changed": False,
@@ -75,12 +54,16 @@ def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
         result["changed"] = _export(records, Path(params["path"]), params["format"], look_only=module.check_mode)
     if not params["verify"]:
         return result
-    writer = everything[-1].writer if everything else writer_name(settings["owner"].value)
-    report = verify(lines, _public(place, params["public_keys"]), _known(payload, directory, writer, params["anchors"]))
+    with closing(SqliteState(directory / "state.db", read_only=True)) as state:
+        seen = state.anchors() if state.exists() else {}
+        writer = everything[-1].writer if everything else next(iter(seen), writer_name(settings["owner"].value))
+        known = _known(state, payload, settings["owner"].value, directory, params["anchors"], writer)
+    report = verify(lines, _public(place, params["public_keys"]), known)
     return result | _verdict(report, place)
 
 
-def _read(place: Path) -> Sequence[bytes]:
+def read_chain(place: Path) -> Sequence[bytes]:
+    """Return the lines of a chain; none where there is no chain. Raises HodeiError(configuration)."""
     try:
         return read_lines(place)
     except FileNotFoundError:
@@ -93,14 +76,14 @@ def _read(place: Path) -> Sequence[bytes]:
         ) from error
 
 
-def _records(lines: Sequence[bytes]) -> Iterator[chain.Record]:
-    """Yield what can be read of whole writes; verification tells of the rest."""
+def records_of(lines: Sequence[bytes]) -> list[chain.Record]:
+    """Return what can be read of whole writes; verification tells of the rest."""
     last = next((number for number in range(len(lines), 0, -1) if chain.is_signed(lines[number - 1][:-1])), 0)
+    found = []
     for line in lines[:last]:
-        try:
-            yield chain.decode(line.removesuffix(b"\n"))[0]
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            found.append(chain.decode(line.removesuffix(b"\n"))[0])
+    return found
 
 
 def _is_wanted(record: chain.Record, params: Mapping[str, Any], since: float | None) -> bool:
@@ -142,28 +125,20 @@ def _public(place: Path, given: Sequence[str]) -> Mapping[str, bytes]:
 
 
 def _known(
-    payload: Payload, directory: Path, writer: str, given: Sequence[Mapping[str, Any]]
+    state: SqliteState, payload: Payload, owner: str, directory: Path, given: Any, writer: str
 ) -> dict[str, AuditHead | None]:
-    """Ask the state and the anchors that are named how far the chain had got."""
-    with ExitStack() as stack:
-        state = stack.enter_context(closing(SqliteState(directory / "state.db", read_only=True)))
-
-        def open_store(name: str) -> Store:
-            return stack.enter_context(closing(_store(payload, directory, name)))
-
-        anchors: list[Anchor] = [StateAnchor(state), *(make_anchor(one, time.time, open_store) for one in given)]
-        return {one.name: one.get(writer) for one in anchors}
-
-
-def _store(payload: Payload, directory: Path, name: str) -> Store:
+    """Ask the state, and the anchors that are named or configured, how far the chain had got."""
     stores, problems = read_stores(payload.stores, store_schemas())
-    if problems:
+    audit, wrong = read_audit(payload.audit, stores)
+    if problems := [*problems, *wrong]:
         raise InvalidDocument(problems)
-    if name not in stores:
-        raise HodeiError(
-            Kind.VALIDATION, f"there is no store '{name}'", hint=f"The configured ones are: {', '.join(stores)}."
-        )
-    return store_type(stores[name]["type"]).make(name, stores[name], stores_directory(directory) / name, read_only=True)
+    settings = remembered_by(state).get(SETTINGS) or {"audit": audit}
+    configs = settings["audit"]["anchors"] if given is None else given
+    known = Credentials(
+        settings.get("stores", {}) | stores, stores_directory(directory), LateAudit(directory, owner), Asking()
+    )
+    with closing(known), opened_anchors(configs, state, known, directory, read_only=True) as anchors:
+        return {one.name: one.get(writer) for one in anchors}
 
 
 def _verdict(report: Report, place: Path) -> dict[str, Any]:

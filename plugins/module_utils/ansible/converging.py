@@ -62,7 +62,7 @@ def run_fleet(module: AnsibleModule) -> dict[str, Any]:
 def _fleet(module: AnsibleModule, moved_from: str = "") -> dict[str, Any]:
     params = module.params
     destroy = params["state"] == "absent"
-    with open_session(params, write=not module.check_mode) as session:
+    with open_session(params, write=not module.check_mode, converging=not destroy) as session:
         session.moved_from = session.moved_from or moved_from
         options, saved = _fleet_options(params, session)
         report = converge_or_preview(module, session, options, "destroy" if destroy else "converge", saved)
@@ -93,7 +93,16 @@ def _move_owner(module: AnsibleModule) -> str:
                 for name, config in document.providers.items()
             }
 
-        hand_over(origin, document, providers, session.holder, module.warn, **lease_settings(module.params))
+        def secrets(place: Path) -> None:
+            if session.secrets:
+                from .guarding import Asking
+                from .keeping import inherit_secrets
+
+                inherit_secrets(
+                    document, place, session.state.resources, Asking(**session.asking), origin.name, module.warn
+                )
+
+        hand_over(origin, document, providers, secrets, session.holder, module.warn, **lease_settings(module.params))
         return origin.name
 
 
@@ -171,6 +180,7 @@ def converge_or_preview(
     tools = Tools(new_id=new_id, stop=stop, on_wait=module.warn)
     ports = replace(_ports(session), listener=_listener(session))
     report = _told(converge(_request(module, session, options, kind, saved, **more), ports, tools), session)
+    session.conclude()
     _warn(module, session, report)
     waiting = [one for one in report.results if one.status == "waiting"]
     if waiting:

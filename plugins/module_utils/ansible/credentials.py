@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
 from ..durable.sources import outside
@@ -25,18 +26,26 @@ from ..model.secret_value import SecretValue
 from ..model.store import Fault, Store, StoreError
 from ..stores.registry import store_type
 from .guarding import Asking, guard
+from .memory import seen_before
 
 
 class Credentials:
     """Where the credentials of one task come from. Stores are opened for them when the first one is used.
 
-    ``configs`` are the configured stores, ``directory`` that in which those of this machine lie.
+    ``configs`` are the configured stores, ``directory`` that in which those of this machine lie. ``remembered`` is what the
+    state remembers of them.
     """
 
     def __init__(
-        self, configs: Mapping[str, Mapping[str, Any]], directory: Path, auditor: Auditor, asking: Asking
+        self,
+        configs: Mapping[str, Mapping[str, Any]],
+        directory: Path,
+        auditor: Auditor,
+        asking: Asking,
+        remembered: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self._configs = configs
+        self.configs = configs
+        self._remembered = remembered
         self._directory = directory
         self._auditor = auditor
         self._asking = replace(asking, login=True)
@@ -49,7 +58,7 @@ class Credentials:
 
     def store(self, name: str) -> Config:
         """Return a store's configuration with its credentials."""
-        config = self._configs[name]
+        config = self.configs[name]
         return self._bound(Referring("store", name, config, store_type(str(config["type"])).config_schema))
 
     def missing(self, references: Iterable[Reference], coming: Mapping[str, str]) -> list[Problem]:
@@ -82,7 +91,7 @@ class Credentials:
         if "secret" not in source:
             found = outside(source, self._asking.playbook)
             return Credential(str(found), lambda: _looked_up(found, place), file=found.file)
-        refers = reference(place, source, tuple(self._configs))
+        refers = reference(place, source, tuple(self.configs))
         return Credential(str(refers), lambda: self._read(refers))
 
     def _read(self, one: Reference) -> SecretValue:
@@ -100,7 +109,8 @@ class Credentials:
             if one.store not in self._stores:
                 config = self.store(one.store)
                 make = store_type(str(config["type"])).make
-                self._stores[one.store] = make(one.store, config, self._directory / one.store, read_only=True)
+                home, seen = self._directory / one.store, seen_before(self._remembered, one.store)
+                self._stores[one.store] = make(one.store, config, home, read_only=True, seen=seen)
             asking = replace(self._asking, why=f"for {one.place}")
             return guard({one.store: self._stores[one.store]}, self._auditor, asking)[one.store]
 

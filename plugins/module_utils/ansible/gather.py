@@ -91,7 +91,7 @@ SETTING_VARIABLES = (
 
 #: What the playbooks read beside these.
 _PLAYBOOK_VARIABLES = (
-    "allow_empty", "backup", "break_lease", "compose", "compose_profiles", "compose_to", "confirm", "detailed_exitcode", "drain",
+    "accept", "allow_empty", "backup", "break_lease", "compose", "compose_profiles", "compose_to", "confirm", "detailed_exitcode", "drain",
     "excludes", "fail_on", "force", "hosts", "leave_workers", "max_deletes", "plan", "plan_expires", "plan_markdown", "prune",
     "prune_fragments", "replace", "targets", "wait_for_drain",
 )  # fmt: skip

@@ -16,9 +16,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.state.keys import create_key, has_key, stores_directory
 from ..engine.state.sqlite import SqliteState
-from ..model.configs import read_providers, read_stores
+from ..model.configs import read_audit, read_providers, read_stores
 from ..model.credential import written
 from ..model.errors import HodeiError, InvalidDocument, Kind
+from ..model.identity import read_identity
 from ..model.place import Place
 from ..providers.registry import ConfigSchemas
 from .session import Payload, open_credentials, origin_of, read_payload, read_settings, refuse_place, state_directory
@@ -55,10 +56,15 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
             made = []  # the next converge moves what is there, and rebuilds its state if that is lost
         if made and not module.check_mode:
             _make(directory, store, owner, lineage, made)
-        if origin is None:
-            made += _found_stores(payload, owner, directory, look_only=module.check_mode)
+        accepted: list[str] = []
+        if origin is None and (
+            payload.stores or payload.secrets or module.params["accept"] or _providers_refer(payload)
+        ):
+            found, accepted = _found_stores(module, payload, owner, directory, store)
+            made += found
         return {
-            "changed": bool(made),
+            "changed": bool(made or accepted),
+            "accepted": accepted,
             "owner": owner,
             "lineage": lineage,
             "directory": str(directory),
@@ -69,25 +75,44 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
         store.close()
 
 
-def _found_stores(payload: Payload, owner: str, directory: Path, *, look_only: bool) -> list[str]:
-    """Make what the configured stores, and the record of who uses them, need before their first use; a fleet without secrets has none."""
-    if not (payload.stores or payload.secrets or _providers_refer(payload)):
-        return []
-    from ..stores.registry import store_schemas, store_type
-    from .audit_chain import found_audit
+def _found_stores(
+    module: AnsibleModule, payload: Payload, owner: str, directory: Path, state: SqliteState
+) -> tuple[list[str], list[str]]:
+    """Make what the configured stores, and the record of who uses them, need before their first use; a fleet without secrets has none.
 
+    Returns what was made, and what the user accepts that it is as it is.
+    """
+    from ..stores.registry import store_schemas, store_type
+    from .accepting import Word, seen_now
+    from .audit_chain import found_audit, open_audit
+    from .memory import SEEN
+
+    look_only = module.check_mode
     stores, problems = read_stores(payload.stores, store_schemas())
-    if problems:
+    audit, wrong = read_audit(payload.audit, stores)
+    identity, more = read_identity(payload.identity)
+    if problems := [*problems, *wrong, *more]:
         raise InvalidDocument(problems)
-    audit = found_audit(directory, look_only=look_only)  # first: reading the key of a store in another one is recorded
-    made = []
     with closing(open_credentials(payload, owner, directory)) as credentials:
+        word = Word(module.params["accept"], credentials, identity, directory, state)
+        entries = word.chain(look_only=look_only)
+        anchored = state.anchors() if state.exists() and not entries else {}
+        # First: reading the key of a store in another one is recorded.
+        audit_key = found_audit(directory, anchored, look_only=look_only)
+        made, new = [], {}
         for name, config in stores.items():
-            found = store_type(config["type"]).found
-            home = stores_directory(directory) / name
-            if found is not None:
-                made += [f"{what} of store {name}" for what in found(name, credentials.store(name), home, look_only)]
-    return made + audit
+            kind, home = store_type(config["type"]), stores_directory(directory) / name
+            if kind.found is not None:
+                found = kind.found(name, credentials.store(name), home, look_only)
+                made += [f"{what} of store {name}" for what in found]
+                if "store" in found and not look_only:
+                    new[SEEN + name] = list(seen_now(credentials, directory, name))
+        if new:
+            state.remember(new)
+        entries += word.stores(look_only=look_only)
+    if entries and not look_only:
+        open_audit(directory, owner, audit, anchored=anchored, warn=module.warn).record(*entries)
+    return made + audit_key, [one.why for one in entries]
 
 
 def _providers_refer(payload: Payload) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OPTIONS = (
     "store", "stores", "owner", "tenant", "field", "version", "max_age", "on_missing", "on_deleted", "on_denied", "default",
 )  # fmt: skip
-_PLACE = ("owner", "stores", "backend")
+_PLACE = ("owner", "stores", "backend", "audit", "identity")
 _DEFAULT_STORES: Mapping[str, Any] = {"local": {"type": "local"}}
 _BY = {"play": "ansible_play_name", "task": "ansible_task_name", "host": "inventory_hostname"}
 
@@ -41,11 +41,13 @@ def look_up(
     found: list[Any] = []
     for request in requests:
         try:
-            body = desk.ask(request).body
+            answer = desk.ask(request)
         except HodeiError as error:
             found += _instead(error, request["name"], options, warn)
         else:
-            found.append(_text(body, request["name"]))
+            for sentence in answer.head.get("warnings", ()):
+                warn(sentence)
+            found.append(_text(answer.body, request["name"]))
     return found
 
 
@@ -79,10 +81,10 @@ def _request(
         raise HodeiError(Kind.CONFIGURATION, f"there is no store '{name}'", hint=hint, where=str(term))
     version = str(options["version"])
     by = {word: str(variables[variable]) for word, variable in _BY.items() if variables.get(variable)}
-    place = {"owner": document["owner"], "backend": document["backend"], "state_dir": document["state_dir"]}
+    place = {part: document[part] for part in ("owner", "backend", "state_dir", "audit", "identity")}
     return {
         "op": "read",
-        "address": {"store": name, "config": stores[name], **place, **_behind(name, stores)},
+        "address": {"store": name, "config": stores[name], **_anchoring(document), **place, **_behind(name, stores)},
         "name": str(term),
         "tenant": options["tenant"],
         "version": int(version) if version.isascii() and version.isdigit() else version,
@@ -129,6 +131,12 @@ def _document(
     found["state_dir"] = variable("hodei_state_dir")
     found["stores"] = found["stores"] or _DEFAULT_STORES
     return found
+
+
+def _anchoring(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the other stores where one of them may be an anchor of the audit chain."""
+    audit = document["audit"]
+    return {"anchoring": document["stores"]} if isinstance(audit, Mapping) and audit.get("anchors") else {}
 
 
 def _declared(secret: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:

@@ -53,17 +53,6 @@ def not_moved_yet(origin: Origin, owner: str) -> NotMovedYetError:
     )
 
 
-def refuse_moved(directory: Path) -> None:
-    """Raise HodeiError where an owner's directory is one that has got another name."""
-    if name := successor(str(directory)):
-        raise HodeiError(
-            Kind.CONFLICT,
-            f"owner '{directory.name}' was moved to '{name}'",
-            hint=f"Set hodei_owner: {name}. The name '{directory.name}' is free again as soon as no process lives that was started "
-            "under it and the fleet has converged since.",
-        )
-
-
 def names_before(moved: Any, owner: str) -> Sequence[str]:
     """Return what the document says that an owner was called; none where its entries are wrong, which others tell."""
     moves, problems = read_moves(moved, Place("moved"))
@@ -117,6 +106,7 @@ def hand_over(
     origin: Origin,
     document: Document,
     providers: Callable[[Path], Mapping[str, Provider]],
+    secrets: Callable[[Path], None],
     holder: str,
     on_wait: Callable[[str], None],
     *,
@@ -124,7 +114,8 @@ def hand_over(
     lease_timeout: float,
     break_lease: bool,
 ) -> None:
-    """Make a fleet another owner's, under the lease of its own state; ``providers`` makes them for the new owner.
+    """Make a fleet another owner's, under the lease of its own state; ``providers`` makes them for the new owner, ``secrets`` hands the
+    secrets over.
 
     Raises HodeiError(conflict) when somebody changes the fleet under its old name.
     """
@@ -157,6 +148,8 @@ def hand_over(
                 if isinstance(provider, Inheriting):
                     provider.inherit(origin.name)
                 hit("owner.inherited")
+            secrets(origin.target)
+            hit("owner.secrets")
             store.give_to(keeper.lease, document.owner)
             hit("owner.given")
             (origin.target / MARK).unlink()

@@ -4,8 +4,9 @@
 """From an address to a session: the one place where a store is opened for lookups, and where rules and audit go around it.
 
 An address is JSON: ``store`` (its name), ``config`` (what the user wrote of it), and ``owner``, ``state_dir`` and ``backend`` as they
-are in the document, which say where this machine's stores lie. ``others`` are the stores that its own credentials may lie in;
-``playbook`` is the process whose file descriptors may hold them.
+are in the document, which say where this machine's stores lie; ``audit`` and ``identity`` where the document has them. ``others`` are
+the stores that its own credentials may lie in, ``anchoring`` those that may be anchors; ``playbook`` is the process whose file
+descriptors may hold them.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..access.guarded import GuardedStore
-from ..access.identity.uid import of_this_process
 from ..access.rules import RulePolicy
 from ..broker.session import Address
-from ..engine.state.keys import owner_directory, stores_directory
+from ..engine.state.keys import stores_directory
+from ..engine.state.sqlite import SqliteState
 from ..model import audit
 from ..model.access import AccessContext, read_access
-from ..model.configs import read_stores
+from ..model.configs import read_audit, read_stores
 from ..model.errors import InvalidDocument, Problem
+from ..model.identity import read_identity
 from ..model.mounts import Vaults
 from ..model.place import Place
 from ..model.principal import Principal
@@ -34,8 +37,12 @@ from ..model.secret_value import SecretValue
 from ..model.settings import resolve
 from ..model.store import Lending, Retrieved, Store, Which
 from ..stores.registry import store_schemas, store_type
+from .audit_chain import audit_directory
 from .credentials import Credentials
-from .guarding import Asking
+from .guarding import Asking, LateAudit
+from .identifying import of_environment
+from .memory import SETTINGS, seen_before
+from .places import owners_place
 from .ruling import RememberedRules
 
 
@@ -45,15 +52,17 @@ class StoreSession:
     expires_at: float | None = None
 
     def __init__(
-        self, store: Store, identity: Address, place: Path, auditor: audit.Auditor, credentials: Credentials
+        self, store: Store, identity: Address, terms: _Terms, auditor: audit.Auditor, credentials: Credentials
     ) -> None:
         self.identity = identity
+        self.warnings: list[str] = []
         self._store = store
-        self._place = place
-        self._principal = of_this_process()
+        self._terms = terms
+        self._place = terms.place
+        self._who = of_environment(terms.settings["identity"])
         self._auditor = auditor
         self._credentials = credentials
-        self._rules = RememberedRules(place)
+        self._rules = RememberedRules(terms.place)
 
     def login(self) -> None:
         """Open the store, so that a wrong key is told once for all."""
@@ -68,6 +77,7 @@ class StoreSession:
 
         The rules are those of the last converge; only of a secret that none has made, those that ``by`` says stand in the document.
         """
+        principal = self._who.principal()
         rules = self._rules.of(self.identity["store"], name)
         if rules is None:
             rules, wrong = read_access(by.get("access") or [], Place(f"secrets.{name}.access"))
@@ -75,8 +85,8 @@ class StoreSession:
                 raise InvalidDocument(wrong)
         guarded = GuardedStore(
             cast("Store", _Taken(take)),
-            self._principal,
-            RulePolicy(_owner_of(self._place, self._principal), {name.path: rules}),
+            principal,
+            RulePolicy(_owner_of(self._place, principal), {name.path: rules}),
             self._auditor,
             lambda: AccessContext(time.time(), by.get("host", ""), by.get("play", ""), by.get("task", "")),
             store_name=self.identity["store"],
@@ -88,8 +98,10 @@ class StoreSession:
         return self._store.lend() if isinstance(self._store, Lending) else SecretValue(b"")
 
     def close(self) -> None:
-        """Close the store, and forget its keys."""
+        """Close the store, and forget its keys; then tell anchors what was recorded."""
         self._store.close()
+        if isinstance(self._auditor, _Repeated):
+            self._auditor.anchor(self._terms, self._credentials)
         self._credentials.close()
 
 
@@ -113,7 +125,7 @@ class _Unrecorded:
 class _Repeated:
     """Records each use, and waits for the disk only where the version was not given before."""
 
-    def __init__(self, inner: audit.Auditor) -> None:
+    def __init__(self, inner: LateAudit) -> None:
         self._inner = inner
         self._given: set[tuple[str, int | None]] = set()
 
@@ -123,31 +135,72 @@ class _Repeated:
         self._inner.record(*entries, sync=sync and not (len(given) == len(entries) and given <= self._given))
         self._given |= given
 
+    def anchor(self, terms: _Terms, credentials: Credentials) -> None:
+        """Tell anchors how far the chain has got. Raises HodeiError."""
+        from .anchoring import opened_anchors
+
+        with closing(SqliteState(terms.place / "state.db")) as state:
+            configs = terms.settings["audit"].get("anchors", ())
+            self._inner.anchor(lambda: opened_anchors(configs, state, credentials, terms.place, read_only=False))
+
+
+class _Terms(NamedTuple):
+    """What holds for a session: where the owner's files are, the settings, and how far chains are known to have got.
+
+    ``began``: somebody has said, or the state knows, that uses are recorded here.
+    """
+
+    place: Path
+    settings: Mapping[str, Any]
+    anchored: Mapping[str, audit.AuditHead]
+    began: bool
+
 
 def open_session(address: Address) -> StoreSession:
-    """Return a session; opens nothing yet. Raises InvalidDocument, HodeiError(configuration)."""
+    """Return a session; opens nothing yet. Raises InvalidDocument, HodeiError: configuration, conflict.
+
+    Audit and identity are those of the last converge, what the play says of them counts only where there was none.
+    """
     name, owner = address["store"], _owner(address)
-    place = _owners_place(address, owner)
+    place = owners_place(
+        owner, address["backend"] or {}, resolve("state_dir", None, address["state_dir"], os.environ).value
+    )
     schemas, others = store_schemas(), address.get("others") or {}
-    stores, problems = read_stores({**others, name: address["config"]}, schemas)
+    stores, problems = read_stores({**(address.get("anchoring") or {}), **others, name: address["config"]}, schemas)
     problems += reference_problems(referring_of({}, {}, stores, schemas), (), Vaults(tuple(stores)))
-    if problems:
+    audited, wrong = read_audit(address.get("audit"), stores)
+    asks, more = read_identity(address.get("identity"))
+    if problems := [*problems, *wrong, *more]:
         raise InvalidDocument(problems)
-    directory, auditor = stores_directory(place), _auditor(place, owner)
-    credentials = Credentials(stores, directory, auditor, Asking(playbook=address.get("playbook", 0)))
-    config = credentials.store(name)
-    store = store_type(config["type"]).make(name, config, directory / name, read_only=True)
-    identity = {"store": name, "config": stores[name], "others": others, "owner": owner, "place": str(place)}
-    return StoreSession(store, identity, place, auditor, credentials)
+    state = SqliteState(place / "state.db", read_only=True)
+    remembered, anchored = (state.remembered(), state.anchors()) if state.exists() else ({}, {})
+    settings = remembered.get(SETTINGS) or {"audit": audited, "identity": asks}
+    began = bool(anchored) or SETTINGS in remembered or address.get("audit") is not None
+    terms, warnings = _Terms(place, settings, anchored, began), list[str]()
+    directory, auditor = stores_directory(place), _auditor(owner, terms, warnings.append)
+    known = settings.get("stores", {}) | stores
+    credentials = Credentials(known, directory, auditor, Asking(playbook=address.get("playbook", 0)), remembered)
+    kind, seen = store_type(stores[name]["type"]), seen_before(remembered, name)
+    store = kind.make(name, credentials.store(name), directory / name, read_only=True, seen=seen)
+    identity = {
+        "store": name,
+        "config": stores[name],
+        "others": others,
+        "owner": owner,
+        "place": str(place),
+        **settings,
+    }
+    session = StoreSession(store, identity, terms, auditor, credentials)
+    session.warnings = warnings
+    return session
 
 
-def _auditor(place: Path, owner: str) -> audit.Auditor:
-    """Return who records: the chain that `init` has begun."""
-    if not (place / "audit").is_dir():
+def _auditor(owner: str, terms: _Terms, warn: Callable[[str], None]) -> audit.Auditor:
+    """Return who records; nobody where no chain was ever begun."""
+    if not terms.began and not audit_directory(terms.place).is_dir():
         return _Unrecorded()
-    from .audit_chain import open_audit
-
-    return _Repeated(open_audit(place, owner))
+    settings = terms.settings["audit"]
+    return _Repeated(LateAudit(terms.place, owner, settings, anchored=lambda: terms.anchored, warn=warn))
 
 
 def _owner_of(place: Path, principal: Principal) -> str:
@@ -164,11 +217,3 @@ def _owner(address: Address) -> str:
         hint = "set hodei_owner: whose fleet this is, such as ci-prod"
         raise InvalidDocument([Problem("owner", "the owner is missing", hint)])
     return str(owner)
-
-
-def _owners_place(address: Address, owner: str) -> Path:
-    """Return the directory of the owner, as ``session.state_directory`` does."""
-    path = (address["backend"] or {}).get("path")
-    if path:
-        return Path(os.path.abspath(os.path.expanduser(path)))
-    return owner_directory(owner, resolve("state_dir", None, address["state_dir"], os.environ).value)

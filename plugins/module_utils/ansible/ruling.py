@@ -6,16 +6,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..engine.state.sqlite import SqliteState
 from ..model.access import AccessRule, access_rules
 from ..model.address import SECRET
 from ..model.mounts import STORE
+from ..model.records import Resource
 from ..model.secret_name import SecretName
+from ..model.worker import Instance
 
 _Stamp = tuple[tuple[int, int], ...]
+
+
+def rules_of(resources: Iterable[Resource]) -> dict[tuple[str, str], tuple[AccessRule, ...]]:
+    """Return the rules of the secrets that a converge has made, by store and path."""
+    return {
+        (one.provider.removeprefix(STORE), one.address.name): access_rules(one.spec.get("access", ()))
+        for one in resources
+        if one.address.kind == SECRET
+    }
+
+
+def written_rules(secrets: Iterable[Instance]) -> dict[tuple[str, str], tuple[AccessRule, ...]]:
+    """Return the rules that stand in a document, by store and path."""
+    return {
+        (one.provider.removeprefix(STORE), one.address.name): access_rules(one.recorded.get("access", ()))
+        for one in secrets
+    }
 
 
 class RememberedRules:
@@ -48,10 +67,6 @@ class RememberedRules:
     def _load(self) -> Mapping[tuple[str, str], tuple[AccessRule, ...]]:
         state = SqliteState(self._path, read_only=True)
         try:
-            return {
-                (one.provider.removeprefix(STORE), one.address.name): access_rules(one.spec.get("access", ()))
-                for one in state.read().resources
-                if one.address.kind == SECRET
-            }
+            return rules_of(state.read().resources)
         finally:
             state.close()

@@ -47,6 +47,7 @@ def _restore(session: Session, *, look_only: bool) -> dict[str, Any]:
     for one in session.document.secrets:
         if session.secrets[one.provider].restore(SecretName.parse(one.address.name), look_only=look_only):
             restored.append(str(one.address))
+    session.conclude()
     return {"changed": bool(restored), "restored": restored, "secrets": list(_named(session))}
 
 

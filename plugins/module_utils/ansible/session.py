@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..durable.place import problem_of_place
 from ..engine.state.holder import this_process
-from ..engine.state.keys import FleetKey, load_key, owner_directory, stores_directory
+from ..engine.state.keys import FleetKey, load_key, stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.address import SECRET
 from ..model.configs import read_backend, read_providers, read_stores
@@ -32,7 +32,9 @@ from ..providers.registry import ConfigSchemas, provider_type
 from ..stores.registry import store_schemas
 from .credentials import Credentials
 from .guarding import Asking, LateAudit
-from .owning import Origin, find_origin, names_before, not_moved_yet, refuse_moved
+from .keeping import Keeping
+from .owning import Origin, find_origin, names_before, not_moved_yet
+from .places import owners_place
 from .sealing import opened
 
 if TYPE_CHECKING:
@@ -67,6 +69,14 @@ class Session:
     moved_from: str = ""
     warnings: list[str] = field(default_factory=list)
     clock: Callable[[], float] = time.time
+    writing: bool = False
+    keeping: Keeping | None = None
+    asking: Mapping[str, Any] = field(default_factory=dict)
+
+    def conclude(self) -> None:
+        """Leave behind what later runs hold secrets against, see ``keeping``; in a session that may write. Raises HodeiError."""
+        if self.keeping is not None and self.writing:
+            self.keeping.conclude()
 
 
 @dataclass(frozen=True)
@@ -151,14 +161,15 @@ def open_session(
     write: bool,
     only_named: bool = False,
     all_stores: bool = False,
+    converging: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Session]:
     """Open what a task needs and close it again.
 
     ``write`` false opens state read-only and creates nothing. ``only_named`` configures no provider that the named workers neither
-    use nor used, ``all_stores`` all stores, whatever the document names. A fleet that still has its former owner can be looked at
-    only. Raises InvalidDocument with every problem of the document, HodeiError(configuration) when the owner was never initialised,
-    NotMovedYetError.
+    use nor used, ``all_stores`` all stores, whatever the document names. ``converging``: the whole document is. A fleet that still
+    has its former owner can be looked at only. Raises InvalidDocument with every problem of the document, NotMovedYetError,
+    HodeiError(configuration) when the owner was never initialised.
     """
     environ = os.environ if environ is None else environ
     payload = read_payload(params)
@@ -197,29 +208,25 @@ def open_session(
         if origin is not None:
             state = replace(state, owner=owner)
         document = parse_payload(payload, owner, payload.lineage or state.lineage, key.secret)
-        auditor, asking = LateAudit(directory, owner, warnings.append), Asking(**payload.asking)
-        credentials = Credentials(document.stores, stores_directory(directory), auditor, asking)
+        keeping = Keeping(document, directory, store, Asking(**payload.asking), warnings.append, converging=converging)
+        credentials = keeping.credentials
         for name in _needed(document, state, only_named and not payload.deleting):
             home, config = directory / "providers" / name, document.providers[name]
             providers[name] = make_provider(name, config, owner, home, settings, credentials)
             if origin is not None and _awaits(name, providers[name], origin):
                 providers[name] = make_provider(name, config, origin.name, home, settings, credentials)
         mounts = any(instance.mounts for instance in document.instances)
-        if all_stores or document.secrets or mounts or (not only_named and _has_secrets(state)):
+        if all_stores or document.secrets or mounts or (not only_named and _has_secrets(state, directory, origin)):
             from .borrowing import lender
-            from .stores import open_stores
 
-            secrets |= open_stores(
-                document,
-                stores_directory(directory),
+            secrets |= keeping.open(
+                state.resources,
                 read_only=not write,
-                auditor=auditor,
-                asking=asking,
-                credentials=credentials,
                 destroying=params.get("state") == "destroyed",
+                formerly=origin.name if origin else "",
                 lender=lender(payload.broker, owner, directory),
             )
-        yield Session(
+        session = Session(
             document=document,
             directory=directory,
             key=key,
@@ -235,7 +242,12 @@ def open_session(
             origin=origin,
             moved_from=origin.name if origin else "",
             warnings=warnings,
+            writing=write,
+            keeping=keeping,
+            asking=payload.asking,
         )
+        with _concluded(session):
+            yield session
     finally:
         for provider in providers.values():
             provider.close()
@@ -244,6 +256,17 @@ def open_session(
         if credentials is not None:
             credentials.close()
         store.close()
+
+
+@contextmanager
+def _concluded(session: Session) -> Iterator[None]:
+    """Leave behind what later runs need of one that failed, too; its own error is the one to tell."""
+    try:
+        yield
+    except BaseException:
+        with suppress(HodeiError):
+            session.conclude()
+        raise
 
 
 def read_settings(payload: Payload, environ: Mapping[str, str]) -> dict[str, Setting]:
@@ -260,16 +283,12 @@ def state_directory(payload: Payload, settings: Mapping[str, Setting]) -> Path:
     """Return where the owner's state and key are, without touching it. Raises InvalidDocument without an owner, HodeiError(conflict)
     for one that was moved.
     """
-    owner, path = settings["owner"].value, payload.backend.get("path")
+    owner = settings["owner"].value
     if not owner:
         raise InvalidDocument(
             [Problem("owner", "the owner is missing", "set hodei_owner: whose fleet this is, such as ci-prod")]
         )
-    if path:
-        return Path(os.path.abspath(os.path.expanduser(path)))
-    directory = owner_directory(owner, settings["state_dir"].value)
-    refuse_moved(directory)
-    return directory
+    return owners_place(owner, payload.backend, settings["state_dir"].value)
 
 
 def origin_of(payload: Payload, settings: Mapping[str, Setting], directory: Path) -> Origin | None:
@@ -406,7 +425,10 @@ def _state(store: StateStore, owner: str, lineage: Any, write: bool, warnings: l
     return State(owner=owner, lineage=str(lineage).lower(), serial=0)
 
 
-def _has_secrets(state: State) -> bool:
+def _has_secrets(state: State, directory: Path, origin: Origin | None) -> bool:
+    """Tell whether there may be secrets that the document does not name; those of a former owner also where state is lost."""
+    if origin is not None and stores_directory(directory).is_dir():
+        return True
     return any(one.address.kind == SECRET for one in state.resources)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from ..model.audit import Auditor
 from ..model.errors import HodeiError, Kind
@@ -19,19 +21,27 @@ from ..stores.objects import Made, SecretObjects
 from ..stores.registry import store_type
 from .borrowing import Lender
 from .credentials import Credentials
-from .guarding import Asking, guard
+from .guarding import Admission, Asking, guard
+from .memory import seen_before
 
 
 def make_stores(
-    document: Document, directory: Path, credentials: Credentials, *, read_only: bool, lender: Lender | None = None
+    document: Document,
+    directory: Path,
+    credentials: Credentials,
+    remembered: Mapping[str, Any],
+    *,
+    read_only: bool,
+    lender: Lender | None = None,
 ) -> dict[str, Store]:
-    """Return the configured stores by name; nothing is opened before it is used."""
+    """Return the configured stores by name; nothing is opened before it is used. ``remembered`` is what the state remembers."""
     return {
         name: store_type(str(config["type"])).make(
             name,
             credentials.store(name),
             directory / name,
             read_only=read_only,
+            seen=seen_before(remembered, name),
             borrow=lender and lender(name, config),
         )
         for name, config in document.stores.items()
@@ -46,12 +56,15 @@ def open_stores(
     auditor: Auditor,
     asking: Asking,
     credentials: Credentials,
+    terms: Admission | None = None,
+    remembered: Mapping[str, Any] = MappingProxyType({}),
     destroying: bool = False,
+    formerly: str = "",
     lender: Lender | None = None,
 ) -> dict[str, SecretObjects]:
-    """Return what the engine converges secrets through, by names that no provider has."""
-    made = make_stores(document, directory, credentials, read_only=read_only, lender=lender)
-    stores = guard(made, auditor, asking)
+    """Return what the engine converges secrets through, by names that no provider has. ``formerly``: see SecretObjects."""
+    made = make_stores(document, directory, credentials, remembered, read_only=read_only, lender=lender)
+    stores = guard(made, auditor, asking, terms)
     return {
         f"{STORE}{name}": SecretObjects(
             store,
@@ -60,6 +73,7 @@ def open_stores(
             store.use,
             latest=_latest(document, name, stores),
             destroying=destroying,
+            formerly=formerly,
         )
         for name, store in stores.items()
     }

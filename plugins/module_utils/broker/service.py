@@ -71,7 +71,8 @@ class Service:
         )
         value = _field(found.value, request["field"], name)
         self._given.add(value)
-        return Frame({"version": found.version.number}, value.reveal())
+        said, login.session.warnings[:] = list(login.session.warnings), []
+        return Frame({"version": found.version.number, **({"warnings": said} if said else {})}, value.reveal())
 
 
 def which_of(version: int | str) -> Which:

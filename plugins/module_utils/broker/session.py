@@ -25,6 +25,9 @@ class Session(Protocol):
     expires_at: float | None
     """When what it logged in for ends by itself (Unix seconds); None: there is nothing that outlives the process."""
 
+    warnings: list[str]
+    """What the next answer is to say besides."""
+
     def login(self) -> None:
         """Log in. Called once, before the first ``read``."""
 

@@ -98,7 +98,8 @@ def cut_off(known: AuditHead, head: AuditHead, name: str) -> HodeiError:
         Kind.CONFLICT,
         f"the audit chain of {head.writer} was cut off or replaced: {name} has seen record {known.seq} ({known.hash[:12]}), and the "
         f"chain that ends at {head.seq} ({head.hash[:12]}) does not have it",
-        hint="Run audit_info with verify: true, and find out who can write there. Nothing was anchored.",
+        hint="Run audit_info with verify: true, and find out who can write there. Nothing was anchored. If records are lost for good, the "
+        "playbook hodei.workers.init with -e hodei_accept=audit lets the state forget them.",
     )
 
 

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .errors import HodeiError, Kind
 from .secret_name import SecretName
@@ -84,6 +84,13 @@ class Ability(str, Enum):
     DESTROY = "destroy"
     BINARY = "binary"
     GENERATION = "generation"
+
+
+class Seen(NamedTuple):
+    """Which store somebody has seen, and how far it had got."""
+
+    store_id: str
+    generation: int
 
 
 @dataclass(frozen=True)
@@ -235,7 +242,7 @@ class Store(Protocol):
         """
 
     def annotate(self, name: SecretName, metadata: Metadata) -> SecretInfo:
-        """Give a secret other metadata; its versions stay as they are. Idempotent. NOT_FOUND; DELETED."""
+        """Give a secret other metadata, also one that is deleted; its versions stay as they are. Idempotent. NOT_FOUND."""
 
     def delete(self, name: SecretName) -> SecretInfo:
         """Delete softly: no value is given any more, and ``restore`` brings all of them back. Idempotent. NOT_FOUND."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from .store import Borrow, Store
+from .store import Borrow, Seen, Store
 
 Config = Mapping[str, Any]
 
@@ -24,10 +24,10 @@ class Make(Protocol):
         home: Path,
         *,
         read_only: bool = False,
-        seen: int = 0,
+        seen: Seen | None = None,
         borrow: Borrow | None = None,
     ) -> Store:
-        """``home`` is a directory for what it keeps on this machine; ``seen`` is the highest generation that was ever seen of it;
+        """``home`` is a directory for what it keeps on this machine; ``seen`` is the furthest that was ever seen of it;
         ``borrow`` is asked for another process's login before the store logs in by itself.
         """
 

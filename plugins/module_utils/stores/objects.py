@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..durable.failpoints import hit
 from ..model.address import SECRET, Address
 from ..model.carry import Carry, OnChange, Support
 from ..model.errors import HodeiError, Kind, Problem
@@ -24,7 +25,7 @@ from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
 from ..model.secrets import expiry
 from ..model.states import WorkerState
-from ..model.store import Fault, Metadata, Retrieved, SecretInfo, Stage, Store, StoreError, Which
+from ..model.store import Fault, Metadata, Retrieved, SecretInfo, Seen, Stage, Store, StoreError, Which
 from ..model.worker import Instance, Spec
 
 OURS = "hodei."
@@ -50,7 +51,8 @@ class SecretObjects:
 
     ``material`` makes the value that a spec asks for, ``use`` reads a secret for workers. ``latest`` tells by the path of a secret that
     is to follow another one which version of that is current; None of one that follows none. All raise HodeiError. ``destroying``: what
-    is deleted is gone for good. ``parallel`` is how many calls the store takes at a time.
+    is deleted is gone for good. ``parallel`` is how many calls the store takes at a time. ``formerly`` is what the owner was called
+    before: secrets that still say so are ours, too.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class SecretObjects:
         latest: Callable[[str], int | None] = _no_copies,
         destroying: bool = False,
         parallel: int = 1,
+        formerly: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -73,6 +76,7 @@ class SecretObjects:
         self._destroying = destroying
         self._parallel = parallel
         self._clock = clock
+        self._names = {owner, formerly or owner}
 
     def fingerprint(self) -> Fingerprint:
         """Look at the store once."""
@@ -91,7 +95,7 @@ class SecretObjects:
         """See all secrets of the owner in one call; one that is deleted is there only for who wants to destroy it."""
         infos = [info for info in self._store.list() if self._destroying or info.deleted_at is None]
         warnings: list[str] = []
-        ours = (info for info in infos if info.metadata.tags.get("hodei.owner") == self._owner)
+        ours = (info for info in infos if info.metadata.tags.get("hodei.owner") in self._names)
         seen = [self._followed(info, warnings.append) for info in ours]
         versions = {info.name.path: found.number for info in infos if (found := info.at(Stage.CURRENT))}
         return Listing(tuple(seen), warnings=tuple(warnings), versions=versions)
@@ -137,6 +141,19 @@ class SecretObjects:
     def infos(self) -> Sequence[SecretInfo]:
         """List what there is in the store, of whoever it is."""
         return self._store.list()
+
+    def seen(self) -> Seen:
+        """Say which store it is, and how far it has got."""
+        found = self._store.fingerprint()
+        return Seen(found.store_id, found.generation)
+
+    def inherit(self, lineage: str) -> None:
+        """Write the owner's name into the secrets of a lineage that still have the former one, deleted ones too. Can be done again."""
+        for info in self._store.list():
+            tags = info.metadata.tags
+            if tags.get("hodei.lineage") == lineage and tags.get("hodei.owner") in self._names - {self._owner}:
+                self._store.annotate(info.name, replace(info.metadata, tags={**tags, "hodei.owner": self._owner}))
+                hit("owner.secret")
 
     def restore(self, name: SecretName, *, look_only: bool) -> bool:
         """Bring a deleted secret back as it was; tells whether it was deleted. Raises HodeiError."""
@@ -243,7 +260,7 @@ class SecretObjects:
 
     def _refuse_foreign(self, info: SecretInfo, where: str) -> None:
         owner = info.metadata.tags.get("hodei.owner")
-        if owner == self._owner:
+        if owner in self._names:
             return
         whose = f"belongs to owner '{owner}'" if owner else "was not made by hodei.workers"
         raise HodeiError(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..model.store import Borrow, Store
+from ..model.store import Borrow, Seen, Store
 from ..model.store_type import Config, StoreType
 
 
@@ -25,7 +25,7 @@ def _local() -> StoreType:
         home: Path,
         *,
         read_only: bool = False,
-        seen: int = 0,
+        seen: Seen | None = None,
         borrow: Borrow | None = None,
     ) -> Store:
         from .local.config import local_store

@@ -61,7 +61,8 @@ def test_1_metadata_belong_to_the_secret(store: Store) -> None:
     assert store.annotate(NAME, other) == store.describe(NAME)
     assert store.get(NAME).version == second
     store.delete(NAME)
-    assert fault_of(lambda: store.annotate(NAME, wanted)) is Fault.DELETED
+    assert store.annotate(NAME, wanted).deleted_at is not None
+    assert store.describe(NAME).metadata == wanted
     store.destroy(NAME)
     assert fault_of(lambda: store.annotate(NAME, wanted)) is Fault.NOT_FOUND
     store.put(NAME, value("new"))

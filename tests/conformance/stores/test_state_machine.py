@@ -210,7 +210,7 @@ class Machine(RuleBasedStateMachine):
     @rule(name=names, tag=texts)
     def annotate(self, name: SecretName, tag: str) -> None:
         def modelled() -> None:
-            self.model[name].require()
+            self.model[name].require(live=False)
             self.model[name].tag = tag
 
         self.both(lambda: self.store.annotate(name, Metadata(tags={"tag": tag} if tag else {})), modelled)

@@ -11,6 +11,7 @@ appended to it, because a signature behind it would cover it.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def _believed(directory: Path, line: bytes) -> chain.Record:
     return record
 
 
+def refuse_lost(directory: Path, anchored: Mapping[str, AuditHead]) -> None:
+    """Raise HodeiError(conflict) when nothing is there of chains that are known to have had records."""
+    if anchored and not segments(directory):
+        known = max(anchored.values(), key=lambda one: one.seq)
+        raise HodeiError(
+            Kind.CONFLICT,
+            f"the audit chain of {known.writer} is gone from {directory}: the state has seen record {known.seq} of it",
+            hint="Restore the directory from your backup, and find out who took it away. If it is lost for good, run the playbook "
+            "hodei.workers.init with -e hodei_accept=audit: a new chain begins.",
+        )
+
+
 def _first_key(directory: Path) -> str:
     stored = keys.stored_keys(directory)
     if len(stored) != 1:
@@ -98,5 +111,5 @@ def _damaged(directory: Path, why: str) -> HodeiError:
         Kind.INTERNAL,
         f"the audit chain in {directory} is not what was written: {why}; nothing was appended",
         hint="See what audit_info (verify: true) finds, and who can write there. To go on, move the directory to where it is kept and "
-        "run the playbook hodei.workers.init: a new chain begins.",
+        "run the playbook hodei.workers.init with -e hodei_accept=audit: a new chain begins.",
     )

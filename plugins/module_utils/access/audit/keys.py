@@ -151,7 +151,7 @@ def missing_key(directory: Path) -> HodeiError:
             Kind.CONFIGURATION,
             f"there is an audit chain in {directory}, but its key is missing",
             hint="Restore the files in keys/ from your backup. If they are lost, move the directory to where it is kept and run the "
-            "playbook hodei.workers.init: a new chain begins, and the old one can still be verified.",
+            "playbook hodei.workers.init with -e hodei_accept=audit: a new chain begins, and the old one can still be verified.",
         )
     return HodeiError(
         Kind.CONFIGURATION,

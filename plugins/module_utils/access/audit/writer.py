@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Literal, TypeAlias
 
 from ...durable.draft import sync_directory
 from ...durable.failpoints import hit
-from ...model.audit import Action, Anchor, AuditHead, Entry, Result, cut_off
+from ...model.audit import Action, Anchor, AuditHead, Entry, Result, cut_off, refuse_older
 from ...model.errors import HodeiError, Kind
 from . import chain, keys
-from .ends import End, find_end
+from .ends import End, find_end, refuse_lost
 from .segments import first_record, hash_at, locked, outdated, remove_before, segment_path
 
 OnFailure: TypeAlias = Literal["deny", "warn"]
@@ -41,6 +41,8 @@ class Audit:
     """One chain. ``writer`` names it for good when it begins: ``OWNER/HOST/UID``.
 
     ``deny``: what cannot be recorded raises HodeiError, so that it is not done. ``warn``: ``warn`` is told instead, and it is done.
+    ``anchored`` is how far chains in this directory are known to have got, by their writers: nothing is appended to one that is gone
+    or was cut off since.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Audit:
         on_failure: OnFailure = "deny",
         warn: Callable[[str], None] | None = None,
         rotation: Rotation | None = None,
+        anchored: Mapping[str, AuditHead] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.directory = directory
@@ -58,6 +61,7 @@ class Audit:
         self._on_failure = on_failure
         self._warn = warn
         self._rotation = rotation or Rotation()
+        self._anchored = anchored or {}
         self._clock = clock
         self._known: End | None = None
         self._key: keys.AuditKey | None = None
@@ -81,8 +85,13 @@ class Audit:
     def head(self) -> AuditHead | None:
         """Return how far the chain has got; None before its first record. Raises HodeiError."""
         with self._explained(), locked(self.directory, shared=True):
-            found = find_end(self.directory, self._writer).head
+            found = self._end().head
             return found if found.seq else None
+
+    def key(self) -> str:
+        """Return the id of the key that signs what comes next. Raises HodeiError."""
+        with self._explained(), locked(self.directory, shared=True):
+            return self._end().key
 
     def anchor(self, *anchors: Anchor) -> None:
         """Tell anchors how far the chain has got, after a look whether it still has what they know.
@@ -120,7 +129,12 @@ class Audit:
 
     def _end(self) -> End:
         known = self._known
-        return known if known is not None and known.is_current() else find_end(self.directory, self._writer)
+        if known is not None and known.is_current():
+            return known
+        refuse_lost(self.directory, self._anchored)
+        end = find_end(self.directory, self._writer)
+        refuse_older(self._anchored.get(end.head.writer), end.head, "the state")
+        return end
 
     def _append(self, entries: Sequence[Noted]) -> int:
         """Write entries behind the end of the chain; return the open segment, which is not synced."""
@@ -185,6 +199,7 @@ class Audit:
         try:
             yield
         except FileNotFoundError:
+            refuse_lost(self.directory, self._anchored)
             raise keys.missing_key(self.directory) from None
         except OSError as error:
             full = error.errno in _FULL

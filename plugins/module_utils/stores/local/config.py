@@ -13,14 +13,14 @@ from typing import Any
 from ...durable.sources import outside
 from ...model.credential import Credential
 from ...model.errors import HodeiError, Kind
-from ...model.store import Borrow
+from ...model.store import Borrow, Seen
 from .fields import KEY_FILE
 from .sources import create_key_file, key_source
 from .store import FILE, LocalStore
 
 
 def local_store(
-    config: Mapping[str, Any], home: Path, *, read_only: bool, seen: int, borrow: Borrow | None = None
+    config: Mapping[str, Any], home: Path, *, read_only: bool, seen: Seen | None, borrow: Borrow | None = None
 ) -> LocalStore:
     """Return the store; opens nothing. Raises HodeiError(configuration)."""
     directory = _directory(config, home)
@@ -59,7 +59,7 @@ def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool)
     if lacks_key:
         create_key_file(Path(key_file))
     made = ["key"] if lacks_key else []
-    store = local_store(config, home, read_only=look_only, seen=0)
+    store = local_store(config, home, read_only=look_only, seen=None)
     try:
         if there:
             return [*made, *_rekeyed(store, config, look_only=look_only)]

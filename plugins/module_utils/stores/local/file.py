@@ -19,7 +19,7 @@ from ...durable.draft import sync_directory
 from ...durable.failpoints import hit
 from ...durable.place import reason_against
 from ...model.errors import HodeiError, Kind
-from ...model.store import Fault, StoreError
+from ...model.store import Fault, Seen, StoreError
 from . import heads
 from .heads import Head, corrupt
 from .keyring import Keyring
@@ -34,11 +34,11 @@ T = TypeVar("T")
 class StoreFile:
     """One file, and the highest generation of it that was seen. Looking creates and changes nothing."""
 
-    def __init__(self, path: Path, keyring: Keyring, *, read_only: bool, seen: int) -> None:
+    def __init__(self, path: Path, keyring: Keyring, *, read_only: bool, seen: Seen | None) -> None:
         self.path = path
         self.keyring = keyring
         self._read_only = read_only
-        self._seen, self._store = seen, ""
+        self._store, self._seen = seen or Seen("", 0)
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
@@ -112,13 +112,10 @@ class StoreFile:
         ledger = Ledger(connection, self.keyring)
         head = ledger.head
         if self._store and head.store != self._store:
-            raise corrupt("it is another store than before")
+            raise _put_back(f"{self.path} is another store than before: {head.store}, and it was {self._store}")
         if head.generation < self._seen:
-            raise StoreError(
-                Fault.ROLLED_BACK,
-                f"the store {self.path} was put back: it is at generation {head.generation}, and it was at {self._seen} before",
-                hint="Somebody restored an older copy, so that secrets that were changed since have their old values. If you did, "
-                "accept it by forgetting the remembered generation.",
+            raise _put_back(
+                f"the store {self.path} was put back: it is at generation {head.generation}, and it was at {self._seen} before"
             )
         self._store, self._seen = head.store, head.generation
         return ledger
@@ -172,6 +169,15 @@ class StoreFile:
     def _refuse_read_only(self) -> None:
         if self._read_only:
             raise HodeiError(Kind.INTERNAL, f"the store at {self.path} was opened for reading only")
+
+
+def _put_back(message: str) -> StoreError:
+    return StoreError(
+        Fault.ROLLED_BACK,
+        message,
+        hint="Somebody put an older copy, or another store, in its place, so that secrets may have values of before. Put the latest "
+        "one back; or, if this is what you want, run the playbook hodei.workers.init with -e hodei_accept=store.NAME.",
+    )
 
 
 @contextmanager

@@ -164,7 +164,7 @@ def retired(record: Record, number: int) -> Record:
 
 def annotated(record: Record, metadata: Metadata) -> Record:
     """See ``Store.annotate``."""
-    record.require()
+    record.require(live=False)
     return replace(record, metadata=metadata)
 
 

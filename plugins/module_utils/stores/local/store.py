@@ -26,6 +26,7 @@ from ...model.store import (
     Metadata,
     Retrieved,
     SecretInfo,
+    Seen,
     Stage,
     StoreFingerprint,
     Version,
@@ -46,7 +47,7 @@ FILE = "secrets.db"
 class LocalStore:
     """A store in one file; may be shared by threads.
 
-    ``key`` opens it, ``old_keys`` open what ``rekey`` has not come to yet. ``seen`` is the highest generation that the caller remembers.
+    ``key`` opens it, ``old_keys`` open what ``rekey`` has not come to yet. ``seen`` is the furthest that the caller remembers.
     Of each secret, versions with a stage are kept, and of the others the latest, ``most_versions`` in all.
     """
 
@@ -57,7 +58,7 @@ class LocalStore:
         *,
         old_keys: Sequence[KeySource] = (),
         read_only: bool = False,
-        seen: int = 0,
+        seen: Seen | None = None,
         most_bytes: int = MOST_BYTES,
         most_versions: int = MOST_VERSIONS,
         borrow: Borrow | None = None,

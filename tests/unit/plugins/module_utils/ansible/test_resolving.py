@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,7 @@ def test_what_cannot_be_recorded_is_not_given(session: StoreSession, place: Path
         path.unlink()
     with pytest.raises(HodeiError):
         session.use(NAME, Stage.CURRENT, BY, take)
+    shutil.rmtree(audit_directory(place))  # else the end of the session would tell, too
 
 
 def test_a_failed_read_is_recorded(session: StoreSession, place: Path) -> None:

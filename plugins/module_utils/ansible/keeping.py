@@ -1,0 +1,154 @@
+# Copyright (c) 2026 hodei.workers contributors
+# GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The secrets of one run: opened on the document's terms, and held against what the run before has left; then this one leaves the same.
+
+What is left in the state: how far each store has got (so that one that was put back is noticed), and the settings of the last converge
+of the whole document, which no task or lookup of a play can change for itself. And anchors are told how far the audit chain has got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from ..engine.state.keys import stores_directory
+from ..engine.state.sqlite import SqliteState
+from ..model.errors import HodeiError
+from ..model.mounts import STORE
+from ..model.ports import StateStore
+from ..model.records import Resource
+from ..model.worker import Document
+from ..stores.objects import SecretObjects
+from .anchoring import opened_anchors
+from .borrowing import Lender
+from .credentials import Credentials
+from .guarding import Asking, LateAudit, admission
+from .identifying import of_environment
+from .memory import SEEN, SETTINGS, remembered_by
+from .ruling import rules_of, written_rules
+from .stores import open_stores
+
+
+def settings_of(document: Document) -> dict[str, Any]:
+    """Return what of a document holds for later runs and lookups."""
+    wanted = {one.get("store") for one in document.audit.get("anchors", ())}
+    anchors = {name: dict(config) for name, config in document.stores.items() if name in wanted}
+    return {"audit": dict(document.audit), "identity": dict(document.identity), "stores": anchors}
+
+
+class Keeping:
+    """The secrets of a run. ``converging``: it is one of the whole document, whose settings count from then on."""
+
+    def __init__(
+        self,
+        document: Document,
+        directory: Path,
+        state: StateStore,
+        asking: Asking,
+        warn: Callable[[str], None],
+        *,
+        converging: bool,
+    ) -> None:
+        self._asking = asking
+        self._document, self._directory, self._state, self._warn = document, directory, state, warn
+        self._remembered = remembered_by(state)
+        own = settings_of(document)
+        self._settings: Mapping[str, Any] = own if converging else self._remembered.get(SETTINGS, own)
+        self._converging = converging
+        self._audit = LateAudit(directory, document.owner, self._settings["audit"], anchored=self._anchored, warn=warn)
+        self._objects: Mapping[str, SecretObjects] = {}
+        stores = self._settings["stores"] | document.stores
+        self.credentials = Credentials(stores, stores_directory(directory), self._audit, asking, self._remembered)
+
+    def open(
+        self,
+        resources: Iterable[Resource],
+        *,
+        read_only: bool,
+        destroying: bool = False,
+        formerly: str = "",
+        lender: Lender | None = None,
+    ) -> Mapping[str, SecretObjects]:
+        """Open the stores, for who asks. Raises HodeiError(authentication) when that cannot be told."""
+        principal = of_environment(self._settings["identity"]).principal()
+        rules = written_rules(self._document.secrets) | rules_of(resources)
+        self._objects = open_stores(
+            self._document,
+            stores_directory(self._directory),
+            read_only=read_only,
+            auditor=self._audit,
+            asking=self._asking,
+            credentials=self.credentials,
+            terms=admission(principal, self._directory, rules),
+            remembered=self._remembered,
+            destroying=destroying,
+            formerly=formerly,
+            lender=lender,
+        )
+        return self._objects
+
+    def conclude(self) -> None:
+        """Leave behind what later runs need. Raises HodeiError when an anchor could not be told and the user does not accept that."""
+        try:
+            self._audit.anchor(self._anchors)
+        finally:
+            left: dict[str, Any] = {SEEN + name: one["now"] for name, one in self.seen().items()}
+            if self._converging:
+                left[SETTINGS] = self._settings
+            news = {name: thing for name, thing in left.items() if self._remembered.get(name) != thing}
+            if news:
+                self._state.remember(news)
+
+    def seen(self) -> dict[str, dict[str, Any]]:
+        """Tell how far each store has got (``now``: its id and generation), and had got before (``before``), and warn where that is
+        not known. Stores that do not answer, and those that count nothing, are left out.
+        """
+        found = {}
+        for full, objects in self._objects.items():
+            name = full.removeprefix(STORE)
+            with suppress(HodeiError):
+                now = objects.seen()
+                if now.generation:
+                    found[name] = {"now": list(now), "before": self._remembered.get(SEEN + name)}
+        for name in (name for name, one in found.items() if one["before"] is None):
+            self._warn(
+                f"the state remembers nothing of store '{name}': whether an older copy was put in its place before is not detectable"
+            )
+        return found
+
+    def _anchored(self) -> Mapping[str, Any]:
+        return self._state.anchors() if self._state.exists() else {}
+
+    def _anchors(self) -> Any:
+        return opened_anchors(
+            self._settings["audit"].get("anchors", ()),
+            self._state,
+            self.credentials,
+            self._directory,
+            read_only=False,
+        )
+
+
+def inherit_secrets(
+    document: Document,
+    place: Path,
+    resources: Iterable[Resource],
+    asking: Asking,
+    formerly: str,
+    warn: Callable[[str], None],
+) -> None:
+    """Make a former owner's secrets those of the document's owner, in the place where the fleet lies now. Can be done again."""
+    with closing(SqliteState(place / "state.db")) as state:
+        keeping = Keeping(document, place, state, asking, warn, converging=True)
+        opened = keeping.open(resources, read_only=False, formerly=formerly)
+        try:
+            for objects in opened.values():
+                objects.inherit(document.lineage)
+            keeping.conclude()
+        finally:
+            for objects in opened.values():
+                objects.close()
+            keeping.credentials.close()
