@@ -34,6 +34,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+stores:
+  description:
+    - The stores by name that count what is written to them, each with C(id), C(generation), and C(remembered), which is the generation
+      that the state knows. A store that was put back is refused, unless nothing is remembered of it.
+  returned: success
+  type: dict
 secrets:
   description: The secrets, those included that are deleted and can be restored.
   returned: success

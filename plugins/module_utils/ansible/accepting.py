@@ -37,16 +37,17 @@ class Word:
         directory: Path,
         state: SqliteState,
     ) -> None:
-        known = [AUDIT, *(f"{STORE}{name}" for name in credentials.configs)]
-        wrong = [one for one in wanted if one not in known]
+        all_of_them = [AUDIT, *(f"{STORE}{name}" for name in credentials.configs)]
+        wrong = [one for one in wanted if one not in all_of_them]
         if wrong:
-            hint = f"write some of {', '.join(known)}"
+            hint = f"write some of {', '.join(all_of_them)}"
             raise InvalidDocument(
                 [Problem("accept", f"'{one}' is nothing that can be accepted", hint) for one in wrong]
             )
         self._wanted, self._credentials, self._directory, self._state = wanted, credentials, directory, state
         self._remembered = remembered_by(state)
-        self._principal = _who(self._remembered.get(SETTINGS, {}).get("identity", identity)) if wanted else None
+        known = self._remembered.get(SETTINGS, {}).get("identity", identity)
+        self._principal = _who(identity, known) if wanted else None
 
     def stores(self, *, look_only: bool) -> list[Entry]:
         """Believe stores as they are now; return what there is to record of it."""
@@ -86,8 +87,9 @@ def seen_now(credentials: Credentials, directory: Path, name: str) -> Seen:
     return Seen(found.store_id, found.generation)
 
 
-def _who(identity: Mapping[str, Any]) -> Principal:
-    refuse_claim(identity, "accept that something was lost or put back")
+def _who(said: Mapping[str, Any], identity: Mapping[str, Any]) -> Principal:
+    for one in (said, identity):
+        refuse_claim(one, "accept that something was lost or put back")
     return of_environment(identity).principal()
 
 

@@ -113,11 +113,11 @@ class LateAudit:
 
         Raises HodeiError, or warns, as the user wants it for what cannot be recorded.
         """
-        problems = list(self._tell(opened))
+        recorded, problems = self._fresh, list(self._tell(opened))
         if not problems:
             return
         if self._warn is None or self._settings.get("on_failure", "deny") == "deny":
-            raise _not_anchored(problems)
+            raise _not_anchored(problems) if recorded else problems[0]
         for problem in problems:
             self._warn(f"how far the audit chain has got is not known to all its anchors: {problem}")
 

@@ -54,7 +54,19 @@ def _restore(session: Session, *, look_only: bool) -> dict[str, Any]:
 def run_secret_info(module: AnsibleModule) -> dict[str, Any]:
     """Tell what there is of secrets, without their values."""
     with open_session(module.params, write=False, only_named=True, all_stores=True) as session:
-        return {"changed": False, "secrets": list(_told(session, module.params["names"]))}
+        result = {"changed": False, "secrets": list(_told(session, module.params["names"])), "stores": _stores(session)}
+        for text in session.warnings:
+            module.warn(text)
+        return result
+
+
+def _stores(session: Session) -> dict[str, dict[str, Any]]:
+    """Tell how far stores have got, and what the state remembers of that."""
+    seen = session.keeping.seen() if session.keeping else {}
+    return {
+        name: {"id": one["now"][0], "generation": one["now"][1], "remembered": one["before"] and one["before"][1]}
+        for name, one in seen.items()
+    }
 
 
 def _named(session: Session) -> Iterable[Mapping[str, Any]]:
