@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_backup
-short_description: Save and restore a fleet's state and key
+short_description: Save and restore a fleet's state, key and secrets
 version_added: 0.1.0
 author: hodei.workers contributors (@hodei-workers)
 description:
-  - Writes state, lineage and key of a fleet to one file with a checksum, while runs may go on, or brings them back from it.
+  - Writes state, lineage and key of a fleet to one file with a checksum, while runs may go on, or brings them back from it. The encrypted
+    files of its stores on this machine and its audit chain are in it, too, and their keys only with O(keys=true).
   - The file holds the key of the fleet. It is readable for its owner only. Keep it like a password.
   - After a restore the next converge compares the restored state with the world, and nothing is lost or made twice.
 options:
@@ -31,6 +32,19 @@ options:
   force:
     description:
       - Restore although the state that is there is newer.
+    type: bool
+    default: false
+  accept:
+    description:
+      - Stores, each as V(store.NAME), of which an older copy may take the place of a newer one, so that secrets that were changed since
+        get their old values. It is recorded in the audit chain.
+    type: list
+    elements: str
+    default: []
+  keys:
+    description:
+      - Put the keys of stores that lie in files, and the private key of the audit chain, into the file too. Whoever has it can read all
+        secrets then. Keys that come from elsewhere are never in it.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -71,6 +85,22 @@ made_at:
   returned: success
   type: float
 
+stores:
+  description: The stores that are in the file.
+  returned: success
+  type: list
+  elements: str
+keys:
+  description: The keys that are in the file, by their names. The fleet's own is always there.
+  returned: success
+  type: list
+  elements: str
+restored:
+  description: What was put back besides state and key, V(audit) and stores as V(store.NAME).
+  returned: with O(state=restored)
+  type: list
+  elements: str
+
 error:
   description: What kind of error failed the task. The text of O(ignore:msg) says what to do.
   returned: failure
@@ -90,6 +120,8 @@ def main() -> None:
         path={"type": "path", "required": True},
         state={"type": "str", "choices": ["present", "restored"], "default": "present"},
         force={"type": "bool", "default": False},
+        accept={"type": "list", "elements": "str", "default": []},
+        keys={"type": "bool", "default": False, "no_log": False},
     )
     run(argument_spec, run_backup)
 

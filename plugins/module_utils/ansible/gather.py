@@ -92,7 +92,7 @@ SETTING_VARIABLES = (
 #: What the playbooks read beside these.
 _PLAYBOOK_VARIABLES = (
     "accept", "allow_empty", "backup", "break_lease", "compose", "compose_profiles", "compose_to", "confirm", "detailed_exitcode", "drain",
-    "excludes", "fail_on", "force", "hosts", "leave_workers", "max_deletes", "plan", "plan_expires", "plan_markdown", "prune",
+    "excludes", "fail_on", "force", "hosts", "keys", "leave_workers", "max_deletes", "plan", "plan_expires", "plan_markdown", "prune",
     "prune_fragments", "replace", "targets", "wait_for_drain",
 )  # fmt: skip
 _ALIKE = 0.9  # `hodei_move` and `hodei_moved`, not `hodei_plans_url` and `hodei_plan`

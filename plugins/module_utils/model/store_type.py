@@ -36,9 +36,12 @@ class StoreType(NamedTuple):
     """A type of store.
 
     ``found`` makes what it needs before its first use (its key, its file) and returns what it made, or would make; None: nothing is
-    needed. It never makes a key for data that is there already.
+    needed. It never makes a key for data that is there already. ``saved`` returns the files that it has on this machine for a backup, with
+    keys only when these are asked for, and ``put_back`` puts them in their places; None: it has none here.
     """
 
     config_schema: dict[str, Any]
     make: Make
     found: Callable[[str, Config, Path, bool], list[str]] | None = None
+    saved: Callable[[Config, Path, bool], dict[str, bytes]] | None = None
+    put_back: Callable[..., bool] | None = None

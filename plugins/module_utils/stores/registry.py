@@ -8,7 +8,7 @@ The import statements are visible on purpose: Ansible ships to the target only w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,19 @@ def _local() -> StoreType:
 
         return found_local_store(config, home, look_only=look_only)
 
-    return StoreType(LOCAL_CONFIG, make, found)
+    def saved(config: Config, home: Path, keys: bool) -> dict[str, bytes]:
+        from .local.saving import saved_local_store
+
+        return saved_local_store(config, home, keys=keys)
+
+    def put_back(
+        config: Config, home: Path, files: Mapping[str, bytes], known: Seen | None, accept: bool, *, look_only: bool
+    ) -> bool:
+        from .local.saving import put_back_local_store
+
+        return put_back_local_store(config, home, files, known, accept, look_only=look_only)
+
+    return StoreType(LOCAL_CONFIG, make, found, saved, put_back)
 
 
 BUILT_IN: dict[str, Callable[[], StoreType]] = {"local": _local}

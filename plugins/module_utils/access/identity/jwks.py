@@ -62,7 +62,8 @@ class Keys:
                 self.jwk_set_cache.put(found)
                 return found
 
-        return Client(self._place, lifespan=self._keep)
+        # It wants an address of the web, which it never asks itself.
+        return Client(self._url or "https://localhost", lifespan=self._keep)
 
     def fetch(self) -> dict[str, Any]:
         """Return what is published now. Raises HodeiError: network, configuration."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""State and key of a fleet in one file, and back.
+"""State and key of a fleet in one file, and back; with its stores and its audit chain.
 
 The file is a JSON text: what it is about, its parts in base64, and a SHA-256 over all of that. It holds the fleet's key, so it is for
 its owner only (0600). State is copied by SQLite's own online backup, so a run may go on meanwhile.
@@ -13,21 +13,20 @@ import base64
 import hashlib
 import json
 import os
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...durable.connect import explained, open_writer, snapshot
+from ...durable.copying import copy_of, replace_with
 from ...durable.draft import draft_of, sync_directory, write_durably
 from ...model.errors import HodeiError, Kind
 from .codec import STATE
 from .keys import create_key, has_key, load_key
 from .sqlite import SqliteState
 
-FORMAT = 1
+FORMAT = 2  # 1 has no files
 STATE_FILE = "state.db"
 _HOLDER = "restore"
 
@@ -42,18 +41,21 @@ class Backup:
     made_at: float
     state: bytes
     key: bytes
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def make_backup(directory: Path, path: Path, now: float) -> Backup:
-    """Write state and key of a directory to a file, atomically; what was there is replaced. Raises HodeiError."""
+def make_backup(directory: Path, path: Path, now: float, files: Callable[[], Mapping[str, bytes]] = dict) -> Backup:
+    """Write state, key and more files of a directory to a file, atomically; what was there is replaced. ``files`` is called when the
+    state is copied: what that remembers of them is not newer than they are. Raises HodeiError.
+    """
     key = load_key(directory)
     try:
         _refuse_unwritable(path.parent)
-        with draft_of(directory / STATE_FILE) as copy:  # where nobody else can put a link in its way
-            write_durably(copy, b"")
-            snapshot(directory / STATE_FILE, lambda connection: _copy(connection, copy))
+        data = copy_of(directory / STATE_FILE)
+        with draft_of(directory / STATE_FILE) as copy:
+            write_durably(copy, data)
             state = SqliteState(copy, read_only=True).read()
-            made = Backup(state.owner, state.lineage, state.serial, now, copy.read_bytes(), key.secret)
+        made = Backup(state.owner, state.lineage, state.serial, now, data, key.secret, files())
         with draft_of(path) as draft:
             write_durably(draft, encode(made))
             os.replace(draft, path)
@@ -73,6 +75,7 @@ def encode(backup: Backup) -> bytes:
         "made_at": backup.made_at,
         "state": base64.b64encode(backup.state).decode(),
         "key": base64.b64encode(backup.key).decode(),
+        "files": {name: base64.b64encode(data).decode() for name, data in backup.files.items()},
     }
     return json.dumps({**body, "sha256": _checksum(body)}, indent=1).encode() + b"\n"
 
@@ -89,10 +92,10 @@ def decode(data: bytes, path: Path) -> Backup:
         ) from None
     if checksum != _checksum(body):
         raise HodeiError(Kind.VALIDATION, f"{path} is damaged: its checksum is wrong", hint="Use another backup.")
-    if form != FORMAT:
+    if form not in (1, FORMAT):
         raise HodeiError(
             Kind.COMPATIBILITY,
-            f"{path} has format {form}, this version reads {FORMAT}",
+            f"{path} has format {form}, this version reads up to {FORMAT}",
             hint="Restore it with the version that made it, or a newer one.",
         )
     return Backup(
@@ -102,6 +105,7 @@ def decode(data: bytes, path: Path) -> Backup:
         body["made_at"],
         base64.b64decode(body["state"]),
         base64.b64decode(body["key"]),
+        {name: base64.b64decode(data) for name, data in body.get("files", {}).items()},
     )
 
 
@@ -147,13 +151,12 @@ def restore(backup: Backup, directory: Path, holder: str, now: float) -> None:
                 if present.exists():
                     # Whoever writes, writes to the file that it has opened, and finds out that this is not the one any more.
                     lease = present.acquire(holder, 30.0, now)
-                    if not _fold_log(path):
+                    present.close()
+                    if not replace_with(path, draft, STATE):
                         present.release(lease)
                         raise _conflict(f"somebody reads the state in {directory}", "Try again when that is over.")
-            for name in (f"{STATE_FILE}-wal", f"{STATE_FILE}-shm"):
-                (directory / name).unlink(missing_ok=True)
-            os.replace(draft, path)
-        sync_directory(directory)
+                else:
+                    replace_with(path, draft, STATE)
     except OSError as error:
         raise HodeiError(
             Kind.CONFIGURATION, f"cannot restore to {directory}: {error.strerror}", hint="Is there room?"
@@ -162,28 +165,12 @@ def restore(backup: Backup, directory: Path, holder: str, now: float) -> None:
         create_key(directory, backup.key)
 
 
-def _fold_log(path: Path) -> bool:
-    """Have a state file hold all that its log holds, which can go then; false while somebody reads an older state."""
-    with explained(path, STATE), closing(open_writer(path, STATE)) as connection:
-        busy, _frames, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not busy
-
-
 def _release_all(path: Path, now: float) -> None:
     """Take the lease out of a copy that was made while a run held it, and see that the copy can be believed."""
     store = SqliteState(path)
     store.read()
     store.release(store.acquire(_HOLDER, 1.0, now, break_lease=True))
     store.close()
-
-
-def _copy(connection: sqlite3.Connection, path: Path) -> None:
-    target = sqlite3.connect(path)
-    try:
-        connection.backup(target)
-        target.execute("PRAGMA journal_mode=DELETE")
-    finally:
-        target.close()
 
 
 def _refuse_unwritable(directory: Path) -> None:

@@ -43,9 +43,9 @@ def found_local_store(config: Mapping[str, Any], home: Path, *, look_only: bool)
     Raises HodeiError(configuration).
     """
     directory = _directory(config, home)
-    file, key = directory / FILE, _key(config, directory)
+    file = directory / FILE
     there = file.exists() and file.stat().st_size > 0
-    key_file = key.file if isinstance(key, Credential) else ""
+    key_file = key_file_of(config, home)
     lacks_key = bool(key_file) and not os.path.lexists(key_file)
     if lacks_key and there:
         raise HodeiError(
@@ -81,6 +81,17 @@ def _rekeyed(store: LocalStore, config: Mapping[str, Any], *, look_only: bool) -
     if not look_only:
         store.rekey()
     return ["another key"]
+
+
+def place_of(config: Mapping[str, Any], home: Path) -> Path:
+    """Return the file of a store."""
+    return _directory(config, home) / FILE
+
+
+def key_file_of(config: Mapping[str, Any], home: Path) -> str:
+    """Return the file that holds a store's key; empty where the key is elsewhere."""
+    key = _key(config, _directory(config, home))
+    return key.file if isinstance(key, Credential) else ""
 
 
 def _directory(config: Mapping[str, Any], home: Path) -> Path:

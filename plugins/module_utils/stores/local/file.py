@@ -27,7 +27,7 @@ from .ledger import TABLES, Ledger
 from .sources import SALT_BYTES
 
 _SMALLEST = 512  # bytes of the smallest page that SQLite has
-_SUBJECT = Subject("the store of secrets", "the store's path", corrupt)
+SUBJECT = Subject("the store of secrets", "the store's path", corrupt)
 T = TypeVar("T")
 
 
@@ -59,7 +59,7 @@ class StoreFile:
             )
         store = str(uuid.uuid4())
         kek, entry = self.keyring.new(store, os.urandom(SALT_BYTES))
-        with self._lock, explained(self.path, _SUBJECT):
+        with self._lock, explained(self.path, SUBJECT):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             hit("store.directory")
             self.path.touch(mode=0o600)
@@ -80,7 +80,7 @@ class StoreFile:
 
     def close(self) -> None:
         """Close the file and forget the keys. Both are opened again when they are needed."""
-        with self._lock, explained(self.path, _SUBJECT):
+        with self._lock, explained(self.path, SUBJECT):
             connection, self._connection = self._connection, None
             self.keyring.forget()
             if connection is not None:
@@ -88,7 +88,7 @@ class StoreFile:
 
     def look(self, look: Callable[[Ledger], T]) -> T:
         """Run ``look`` on a consistent view."""
-        with self._lock, explained(self.path, _SUBJECT):
+        with self._lock, explained(self.path, SUBJECT):
             self._refuse_absent()
             return snapshot(self.path, lambda connection: look(self._ledger(connection)))
 
@@ -96,7 +96,7 @@ class StoreFile:
     def write(self) -> Iterator[Ledger]:
         """Run a block that changes a view; what it changed is durable, whole, when the block is over."""
         self._refuse_read_only()
-        with self._lock, explained(self.path, _SUBJECT):
+        with self._lock, explained(self.path, SUBJECT):
             self._refuse_absent()
             with _transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
                 ledger = self._ledger(connection)
@@ -128,7 +128,7 @@ class StoreFile:
 
     def _writer(self, *, create: bool = False) -> sqlite3.Connection:
         if self._connection is None:
-            connection = open_writer(self.path, _SUBJECT, create=create)
+            connection = open_writer(self.path, SUBJECT, create=create)
             connection.execute("PRAGMA secure_delete = ON")  # what is destroyed is overwritten, not just unlinked
             self._connection, self._inode = connection, self.path.stat().st_ino
         elif self._inode != self.path.stat().st_ino:

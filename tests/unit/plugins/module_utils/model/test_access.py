@@ -221,7 +221,7 @@ def test_the_examples_of_the_page() -> None:
     blocks = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
     rules = [one["access"] for one in blocks if "access" in one]
     assert [said(one) for one in rules] == [[]] * 4
-    (identity,) = (one["identity"] for one in blocks if "identity" in one)
+    (identity,) = (one["hodei_identity"] for one in blocks if "hodei_identity" in one)
     assert read_oidc(identity["oidc"], Place("identity.oidc"))[1] == []
 
 
