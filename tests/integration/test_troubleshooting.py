@@ -20,7 +20,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file
 from ansible_collections.hodei.workers.tests.support.playbook import RUN_SECONDS, Result, Site, task
+from ansible_collections.hodei.workers.tests.support.secrets_site import store_of
 from ansible_collections.hodei.workers.tests.testbed.bed import Testbed
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
@@ -323,6 +325,25 @@ def fragment_unseen(site: Site, testbed: Testbed) -> str:
     converged(site, one())
     site.groups = {}
     return everything(site.one("fleet_plan"))
+
+
+def looked_up(site: Site) -> str:
+    lookup = "{{ lookup('hodei.workers.secret', 'a', owner=hodei_owner) }}"
+    return str(site.tasks({"ansible.builtin.debug": {"msg": lookup}, "ignore_errors": True})[0]["msg"])
+
+
+@shows
+def store_missing(site: Site, testbed: Testbed) -> str:
+    return looked_up(site)
+
+
+@shows
+def store_sealed(site: Site, testbed: Testbed) -> str:
+    store_of(site, {"a": b"x"}).close()
+    key = site.home / "stores" / "local" / "store.key"
+    key.unlink()
+    create_key_file(key)
+    return looked_up(site)
 
 
 @shows
