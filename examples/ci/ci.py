@@ -4,11 +4,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A CI system in one file, for the examples: `ci.py queue` keeps jobs, `ci.py runner` fetches and runs them.
 
-Both answer /healthz on the port that they find in HODEI_PORT_HTTP; in a container BIND is 0.0.0.0. Standard library only.
+Both answer /healthz on the port that they find in HODEI_PORT_HTTP; in a container BIND is 0.0.0.0. Who sends or fetches jobs
+shows the token that both have in a file. Standard library only.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import signal
@@ -20,9 +22,11 @@ import urllib.error
 import urllib.request
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 IDLE_SECONDS = 0.1
+GUARDED = ("/jobs", "/next")
 
 
 class Service:
@@ -127,8 +131,13 @@ class Runner(Service):
 def call(url: str, body: Any = None) -> Any:
     """Send JSON, return JSON."""
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=5) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, {"Authorization": token()}), timeout=5) as answer:
         return json.load(answer)
+
+
+def token() -> str:
+    """Return what proves that somebody may send and fetch jobs; read each time, because it changes while we run."""
+    return f"Bearer {Path(os.environ['HODEI_SECRETS_DIR'], 'queue.token').read_text().strip()}"
 
 
 def serve(service: Service) -> None:
@@ -136,16 +145,24 @@ def serve(service: Service) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.reply(service.get(self.path))
+            if self.may():
+                self.reply(service.get(self.path))
 
         def do_POST(self) -> None:
-            self.reply(
-                service.post(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null"))
-            )
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null")
+            if self.may():
+                self.reply(service.post(self.path, body))
 
-        def reply(self, answer: Any) -> None:
+        def may(self) -> bool:
+            shown = self.headers.get("Authorization", "")
+            allowed = self.path not in GUARDED or hmac.compare_digest(shown.encode(), token().encode())
+            if not allowed:
+                self.reply({}, 401)
+            return allowed
+
+        def reply(self, answer: Any, status: int = 200) -> None:
             body = json.dumps(answer).encode()
-            self.send_response(404 if answer is None else 200)
+            self.send_response(404 if answer is None else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

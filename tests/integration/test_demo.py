@@ -36,6 +36,8 @@ def test_the_same_story(shared_testbed: Testbed, tmp_path: Path) -> None:
     for text in (
         "6 jobs sent to the queue, 6 done by",
         "runner-2 has LOG_LEVEL=info and a note for runner-2",
+        "Without the token: HTTP 401",
+        "The workers are the same as before, and have the new one.",
         "$ docker kill",
         "killed by SIGKILL",
         "was replaced when its job had come to its end: 'last line'",
