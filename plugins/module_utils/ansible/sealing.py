@@ -19,7 +19,7 @@ from ..model.schema_secret import PLAIN
 from .gather import KINDS, SCALARS
 
 #: Says of those values that hold a secret, by their positions, what it is: ``a value from Ansible Vault``.
-Recognise: TypeAlias = "Callable[[Sequence[Any]], Mapping[int, str]]"
+Recognise: TypeAlias = Callable[[Sequence[Any]], Mapping[int, str]]
 
 #: These may have secrets anywhere: they are not kept in state. What libraries say about connections may name them.
 _CONNECTING = ("providers", "stores", "backend")
