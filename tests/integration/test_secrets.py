@@ -135,7 +135,8 @@ def test_a_store_that_is_not_there_is_not_made_by_a_converge(site: Site) -> None
 
 def test_keys_that_are_in_no_file(site: Site) -> None:
     """That of one store comes through a pipe, as often as tasks and lookups need it, and that of another lies in the first."""
-    first = {"type": "local", "key": {"fd": 9}}
+    out, into = os.pipe()
+    first = {"type": "local", "key": {"fd": out}}
     both = {"local": first, "inner": {"type": "local", "key": {"secret": "keys/inner", "store": "local"}}}
     site.variables["hodei_secrets"] = []
     inner = {"name": "api/key", "value": CANARY, "store": "inner"}
@@ -156,21 +157,18 @@ def test_keys_that_are_in_no_file(site: Site) -> None:
             },
         ]
     )
-    out, into = os.pipe()
     with open(into, "wb") as pipe:
         pipe.write(base64.b64encode(os.urandom(32)))
-    os.dup2(out, 9)
     try:
-        done = site.finish(site.start(play, "-vvv", pass_fds=(9,)))
+        done = site.finish(site.start(play, "-vvv", pass_fds=(out,)))
     finally:
         os.close(out)
-        os.close(9)
     assert [one["failed"] for one in done.results] == [False, True, False, False, False, False], done.output
     assert "there is no such secret" in done.results[1]["msg"]
     assert "stores.inner.key" in done.results[1]["msg"]
     assert not list(site.place.rglob("*store.key"))
     refused = site.refused("secret_info", stores=both)
-    assert "there is no descriptor 9 of ansible-playbook" in refused
+    assert f"there is no descriptor {out} of ansible-playbook" in refused
 
 
 def test_the_key_of_a_store_moves_is_exchanged_and_lost(site: Site) -> None:
