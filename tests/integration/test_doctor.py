@@ -81,6 +81,27 @@ def test_good_day(running: Site) -> None:
     assert "it takes problem, warning or never" in refused.output
 
 
+def test_secrets_are_looked_at_too(site: Site) -> None:
+    """The stores as the providers, and what workers are given of them; a store that is gone is a problem of its own."""
+    site.set(
+        [{"name": "a", "command": SLEEP, "secrets": [{"secret": "db", "file": "db.key"}]}],
+        hodei_providers={"local": {"type": "process", "trust": "same_user"}},
+        hodei_secrets=[{"name": "db", "generate": "token"}],
+    )
+    site.play("init")
+    site.play("converge")
+    result = examine(site)
+    assert result["totals"]["problem"] == 0, result["table"]
+    assert "it is valid: 1 worker and 1 secret" in said(result, "document")
+    assert "one list of 1 object took" in said(result, "store local")
+    assert "2 as the document says, nothing pending" in said(result, "objects")
+    (site.home / "stores" / "local" / "store.key").unlink()
+    result = examine(site)
+    assert "store.key" in said(result, "store local", "problem")
+    assert "worker.a" in said(result, "objects", "problem")
+    assert "healthy" in said(result, "provider local")
+
+
 def test_nothing_is_there_yet(site: Site) -> None:
     """The owner was never initialised, the document file is torn and a variable is undefined: all of it is told, nothing is made."""
     site.write("fleet.yml", "workers:\n  - name: a\n\tcommand: [x]\n")

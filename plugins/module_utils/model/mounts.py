@@ -9,9 +9,9 @@ provider.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .address import SECRET, Address
 from .errors import HodeiError, Problem
@@ -20,6 +20,8 @@ from .placeholders import USE_THE_FILTER, filled, names_secrets, references
 from .secret_name import SecretName
 from .secret_value import SecretValue
 from .store import Retrieved, Stage, Which
+
+T = TypeVar("T")
 
 #: Before the name of a store, where both it and providers have names.
 STORE = "store."
@@ -83,18 +85,28 @@ class Delivery:
 
 
 def delivered(mount: Mount, found: Mapping[Source, Retrieved]) -> Delivery:
-    """Return what a mount gives. Raises HodeiError: validation without fields or for what is no text, not_found without the field."""
+    """Return what a mount gives.
+
+    Raises HodeiError: validation where a field is asked of a secret without fields, or what is no text is to be part of one; not_found
+    without the field.
+    """
     version = mount.version({one: found[one].version.number for one in mount.sources})
-    values = [_part(one, found[one].value) for one in mount.sources]
     if mount.template:
-        return Delivery(
-            mount, version, {"": SecretValue(filled(mount.template, [one.text() for one in values]).encode())}
-        )
-    return Delivery(mount, version, values[0].fields() if mount.way == "volume" else {"": values[0]})
+        words = [_read(mount, one, found[one].value, SecretValue.text) for one in mount.sources]
+        return Delivery(mount, version, {"": SecretValue.of_text(filled(mount.template, words))})
+    (source,) = mount.sources
+    if mount.way == "volume":
+        return Delivery(mount, version, _read(mount, source, found[source].value, SecretValue.fields))
+    return Delivery(mount, version, {"": _read(mount, source, found[source].value, lambda value: value)})
 
 
-def _part(source: Source, value: SecretValue) -> SecretValue:
-    return value.field(source.field) if source.field else value
+def _read(mount: Mount, source: Source, value: SecretValue, read: Callable[[SecretValue], T]) -> T:
+    """Read a value, or one field of it. Raises HodeiError, which says which secret that is about, and where it was to go."""
+    try:
+        return read(value.field(source.field) if source.field else value)
+    except HodeiError as error:
+        message = error.message.replace("the secret", f"secret {source.name}", 1)
+        raise HodeiError(error.kind, message, hint=error.hint, where=f"secrets.{mount.key}") from None
 
 
 class Vaults(NamedTuple):

@@ -16,19 +16,23 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ...engine.converge import Ports, Request, Tools, preview
+from ...engine.naming import counted
 from ...engine.options import Options
 from ...engine.state.keys import load_key
 from ...engine.state.sqlite import SqliteState
 from ...model.configs import read_providers
 from ...model.errors import HodeiError
-from ...model.finding import Finding, findings_of, ok, problem
-from ...model.ports import Provider
+from ...model.finding import Finding, findings_of, ok, problem, warning
+from ...model.ports import ObjectProvider, Provider
 from ...model.records import State
 from ...model.settings import Setting
 from ...model.worker import Document
 from ...providers.registry import config_schemas
+from ...stores.objects import SecretObjects
 from .. import session
 from ..credentials import Credentials
+from ..guarding import Asking
+from ..keeping import Keeping
 from ..sealing import opened
 from ..session import Payload
 from . import machine, state, world
@@ -65,6 +69,7 @@ class _Examination:
         self._chart = chart
         self._params = params
         self._providers: dict[str, Provider] = {}
+        self._stores: Mapping[str, SecretObjects] = {}
         self._credentials: Credentials | None = None
         self._store: SqliteState | None = None
         self._broken = False  # the controller could not gather all of the document
@@ -72,8 +77,8 @@ class _Examination:
 
     def close(self) -> None:
         """Give back what was opened."""
-        for provider in self._providers.values():
-            provider.close()
+        for one in self._asked().values():
+            one.close()
         if self._credentials is not None:
             self._credentials.close()
         if self._store is not None:
@@ -102,6 +107,8 @@ class _Examination:
         )
         document = self._document(payload, directory, lineage or (remembered.lineage if remembered else ""))
         self._make_providers(payload, configs, directory, settings)
+        if document is not None and remembered is not None:
+            self._chart.note("stores", self._open_stores(payload, document, remembered, directory))
         self._look_at_providers()
         self._objects(document, remembered, directory, configs)
         self._chart.note("disk", machine.disk(directory))
@@ -162,8 +169,7 @@ class _Examination:
             return None
         if self._broken:
             return None
-        workers = len(document.instances)
-        self._chart.findings.append(ok("document", f"it is valid: {workers} {'worker' if workers == 1 else 'workers'}"))
+        self._chart.findings.append(ok("document", f"it is valid: {counted([one.address for one in document.wanted])}"))
         return document if secret else None
 
     def _make_providers(
@@ -189,13 +195,30 @@ class _Examination:
         self._providers[name] = session.make_provider(name, config, self.owner, home, settings, credentials)
         yield from ()
 
+    def _open_stores(
+        self, payload: Payload, document: Document, remembered: State, directory: Path
+    ) -> Iterator[Finding]:
+        """Open the stores where a converge would."""
+        if self._store and (document.secrets or any(instance.mounts for instance in document.instances)):
+            asking = Asking(**payload.asking)
+            keeping = Keeping(document, directory, self._store, asking, self._warn, converging=False)
+            self._stores = keeping.open(remembered.resources, read_only=True)
+        yield from ()
+
+    def _warn(self, text: str) -> None:
+        self._chart.findings.append(warning("stores", text))
+
+    def _asked(self) -> dict[str, ObjectProvider]:
+        return {**self._providers, **self._stores}
+
     def _look_at_providers(self) -> None:
-        """Ask them at the same time: one that hangs costs its own timeout, not everybody's."""
+        """Ask them, and the stores, at the same time: one that hangs costs its own timeout, not everybody's."""
         from concurrent.futures import ThreadPoolExecutor
 
-        if self._providers:
-            with ThreadPoolExecutor(max_workers=len(self._providers), thread_name_prefix="doctor") as pool:
-                for found in pool.map(world.provider, self._providers, self._providers.values()):
+        asked = self._asked()
+        if asked:
+            with ThreadPoolExecutor(max_workers=len(asked), thread_name_prefix="doctor") as pool:
+                for found in pool.map(world.provider, asked, asked.values()):
                     self._chart.findings += found
 
     def _objects(
@@ -207,5 +230,5 @@ class _Examination:
 
     def _planned(self, document: Document, remembered: State, store: SqliteState, directory: Path) -> Any:
         request = Request(document, Options(prune=True), load_key(directory).id)
-        report = preview(request, Ports(store, self._providers), Tools(new_id=str), remembered)
+        report = preview(request, Ports(store, self._providers, self._stores), Tools(new_id=str), remembered)
         yield from world.objects(report.plan)

@@ -16,7 +16,8 @@ from ...model.address import SECRET, Address, parse_address
 from ...model.change import Plan
 from ...model.errors import HodeiError
 from ...model.finding import Finding, findings_of, ok, problem, warning
-from ...model.ports import Examinable, Fingerprint, Listing, Provider
+from ...model.mounts import STORE
+from ...model.ports import Examinable, Fingerprint, Listing, ObjectProvider
 from ...model.quantities import rough_time
 
 #: A list call that takes longer than this many seconds makes each plan slow.
@@ -29,9 +30,9 @@ _SURVIVES = {
 }
 
 
-def provider(name: str, port: Provider) -> list[Finding]:
-    """Look at one provider. Raises nothing: a provider that does not answer is a finding."""
-    area = f"provider {name}"
+def provider(name: str, port: ObjectProvider) -> list[Finding]:
+    """Look at one provider, or store. Raises nothing: what does not answer is a finding."""
+    area = f"store {name.removeprefix(STORE)}" if name.startswith(STORE) else f"provider {name}"
     found: list[Finding] = []
     for look in (_fingerprint, _listing, _examined):
         try:
@@ -43,26 +44,26 @@ def provider(name: str, port: Provider) -> list[Finding]:
     return list(dict.fromkeys(found))  # what fails in one way for each look is told once
 
 
-def _fingerprint(area: str, port: Provider) -> Iterator[Finding]:
+def _fingerprint(area: str, port: ObjectProvider) -> Iterator[Finding]:
     seen = port.fingerprint()
     if seen.healthy:
         yield ok(area, f"type {seen.type}, version {seen.version}, healthy")
     else:
         said = f"type {seen.type}, version {seen.version}: it says that it is not healthy"
         yield problem(area, said, "See its own logs; what it says more stands below.")
-    yield from _survival(seen)
+    yield from _survival("survival" if seen.survives else area, seen)
 
 
-def _survival(seen: Fingerprint) -> Iterator[Finding]:
+def _survival(area: str, seen: Fingerprint) -> Iterator[Finding]:
     """What workers outlive; a provider's warning says why that is less than it could be, and how to have more."""
     for text in seen.warnings:
         cause, _unused, cure = text.partition("; ")
-        yield warning("survival", f"{seen.survives}: {cause}" if seen.survives else cause, cure)
+        yield warning(area, f"{seen.survives}: {cause}" if seen.survives else cause, cure)
     if seen.survives and not seen.warnings:
-        yield ok("survival", f"{seen.survives}: {_SURVIVES.get(seen.survives, 'see the provider')}")
+        yield ok(area, f"{seen.survives}: {_SURVIVES.get(seen.survives, 'see the provider')}")
 
 
-def _listing(area: str, port: Provider) -> Iterator[Finding]:
+def _listing(area: str, port: ObjectProvider) -> Iterator[Finding]:
     started = time.monotonic()
     listing: Listing = port.list()
     seconds = time.monotonic() - started
@@ -75,7 +76,7 @@ def _listing(area: str, port: Provider) -> Iterator[Finding]:
         yield problem(area, "the list was not complete", "What is missing is unknown, and is left alone.")
 
 
-def _examined(area: str, port: Provider) -> Iterable[Finding]:
+def _examined(area: str, port: ObjectProvider) -> Iterable[Finding]:
     return [one._replace(area=one.area or area) for one in port.examine()] if isinstance(port, Examinable) else ()
 
 

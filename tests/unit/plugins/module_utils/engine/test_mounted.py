@@ -103,7 +103,8 @@ def test_one_without_the_field_fails_who_needs_it(fleet: SecretFleet) -> None:
         "[{name: a, value: x}]", workers="[{name: web, secrets: [{secret: a, field: b, file: f}]}]"
     )
     (said,) = errors(fleet.converge(document))
-    assert "no fields" in said
+    assert "secrets.file.f" in said
+    assert "secret a has no fields" in said
 
 
 def test_mounts_that_come_and_go(fleet: SecretFleet) -> None:
