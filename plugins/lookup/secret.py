@@ -104,12 +104,9 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # pylint: disable=unused-import
-    bytecode,  # noqa: F401 - the first, for what comes after it
-    looking_up,
     python_version,  # noqa: F401
 )
-from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
-from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.bytecode import kept
 
 
 class LookupModule(LookupBase):
@@ -118,15 +115,23 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """Return the values."""
         self.set_options(var_options=variables, direct=kwargs)
+        with kept():
+            return self._asked(terms, variables or {}, kwargs)
+
+    def _asked(self, terms: list[Any], variables: dict[str, Any], given: dict[str, Any]) -> list[Any]:
+        from ansible_collections.hodei.workers.plugins.module_utils.ansible import looking_up
+        from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
+        from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
+
         options = {name: self.get_option(name) for name in looking_up.OPTIONS}
         try:
-            looking_up.refuse_unknown(kwargs)
+            looking_up.refuse_unknown(given)
             found = looking_up.look_up(
                 terms,
                 options,
-                variables or {},
+                variables,
                 template=self._templar.template,
-                load=lambda path: secrets.load(path, self._loader, variables or {}),
+                load=lambda path: secrets.load(path, self._loader, variables),
                 desk=secrets.desk(),
                 warn=Display().warning,
             )

@@ -5,7 +5,8 @@
 
 `make bench BENCH="--runs 7 --only tasks"` measures one part, and leaves the figures of the others as they are: tasks (1,000 workers
 three ways), engine (10,000 in process), single (one worker), inventory (1,000 hosts), drain (1,000 workers asked), secrets
-(200 lookups), access (1,000 rules), docker (containers, beside the Engine's bare API and a loop).
+(200 lookups), store (10,000 secrets; 500 that do not change), access (1,000 rules), docker (containers, beside the Engine's bare
+API and a loop).
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ import drain
 import in_process
 import inventory
 import lookups
+import stores
 from ansible_run import HERE, Bed
 
 ROOT = HERE.parent.parent
 COUNT = 1000
+MANY, SECRETS = 10_000, 500
 SLEEP = ["/bin/sleep", "infinity"]
 
 
@@ -218,6 +221,35 @@ def secrets(bed: Bed, runs: int) -> list[Row]:
     ]
 
 
+def keeping(bed: Bed, runs: int) -> list[Row]:
+    """Measure the embedded store: opened with many secrets, or many versions, and converged when nothing changes."""
+    found = []
+    for count, versions in ((2500, 1), (MANY, 1), (250, 10), (250, 40)):
+        place = bed.directory / f"store-{count}-{versions}"
+        stores.prepare(place, count, versions)
+        found.append([stores.measure(place, count) for _unused in range(runs)])
+    few, many, short, long = found
+    document = {"hodei_secrets": [{"name": f"s/{number}", "generate": "token"} for number in range(SECRETS)]}
+    made = bed.run("create", document)["create"]
+    same = [bed.run("noop", document)["noop"] for _unused in range(runs)]
+    bed.run("destroy", document)
+    return [
+        row("10,000 secrets: opened and one read, imports included", [one["all"] for one in many], "ms", 500),
+        row("10,000 secrets: opened and one read", [one["read"] for one in many], "ms"),
+        row("10,000 secrets: listed", [one["list"] for one in many], "ms"),
+        row("list, growth from 2,500 to 10,000 secrets (linear: 4)", ratios(many, few), "x", 4.8),
+        row("list, growth from 10 to 40 versions of each secret (linear: 4)", ratios(long, short), "x", 4.8),
+        row("Argon2id of a passphrase, once for each login", [stores.argon2() for _unused in range(runs)], "ms"),
+        row("500 secrets: create", [made], "s"),
+        row("500 secrets: no-op", same, "s", 1.0),
+    ]
+
+
+def ratios(many: list[dict[str, float]], few: list[dict[str, float]]) -> list[float]:
+    """Return how many times as long lists of the larger store take."""
+    return [one["list"] / other["list"] for one, other in zip(many, few, strict=True)]
+
+
 def deciding(_bed: Bed, runs: int) -> list[Row]:
     """Measure who may do what with a secret."""
     found = [access.measure(1000, 10_000) for _unused in range(runs)]
@@ -299,6 +331,7 @@ PARTS: dict[str, Callable[[Bed, int], list[Row]]] = {
     "inventory": hosts,
     "drain": draining,
     "secrets": secrets,
+    "store": keeping,
     "access": deciding,
     "tasks": tasks,
     "docker": docker,

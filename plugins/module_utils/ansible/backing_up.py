@@ -34,7 +34,7 @@ from .memory import SEEN, remembered_by, seen_before
 from .session import open_credentials, read_payload, read_settings, refuse_place, state_directory
 
 _AUDIT, _STORES = "audit/", "stores/"
-_Part: TypeAlias = "Callable[..., bool]"
+_Part: TypeAlias = Callable[..., bool]
 
 
 def run_backup(module: AnsibleModule) -> dict[str, Any]:

@@ -4,20 +4,31 @@
 """On the controller: our files are loaded as Python loads any, with the bytecode that it keeps beside them.
 
 Ansible's own loader of collections compiles each file anew in each process, and each task is one: for a lookup that is a third of its
-time. Importing this puts Python's loader before it, for what plugins of this collection share and nothing else. Where bytecode cannot
+time. So Python's loader is put before it for a while, for what plugins of this collection share and nothing else. Where bytecode cannot
 be written, all is as before.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from types import ModuleType
 
 _PLUGINS = __name__.partition(".module_utils.")[0]
 _OURS = (f"{_PLUGINS}.module_utils.", f"{_PLUGINS}.plugin_utils.")
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Import with bytecode meanwhile; afterwards importing is as it was."""
+    sys.meta_path.insert(0, Compiled)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(Compiled)
 
 
 class Compiled:
@@ -34,7 +45,3 @@ class Compiled:
 @cache
 def _finder(directory: str) -> FileFinder:
     return FileFinder(directory, (SourceFileLoader, SOURCE_SUFFIXES))
-
-
-if not any(getattr(one, "__name__", "") == Compiled.__name__ for one in sys.meta_path):
-    sys.meta_path.insert(0, Compiled)

@@ -86,8 +86,7 @@ def _token(place: Mapping[str, str], environ: Mapping[str, str]) -> SecretValue:
         with Path(place["file"]).open("rb") as file:
             return SecretValue(file.read(_MOST))
     except OSError as error:
-        why = error.strerror
-    raise _missing(f"{place['file']} cannot be read: {why}")
+        raise _missing(f"{place['file']} cannot be read: {error.strerror}") from None
 
 
 def _missing(why: str) -> HodeiError:

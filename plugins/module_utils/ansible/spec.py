@@ -75,6 +75,7 @@ PRUNE: Spec = {
 
 #: The fields of one worker as options of their own; ``state`` is the module's.
 ONE_WORKER: Spec = {name: {"type": "raw"} for name in WORKER["properties"] if name != "state"}
+ONE_WORKER["secrets"]["no_log"] = False  # their names
 WORKER_FIELDS = frozenset(ONE_WORKER)
 
 #: The fields of one secret as options of their own.

@@ -169,7 +169,7 @@ class Retrieved:
 
 
 #: Asks for the login of another process; empty when nobody lends one.
-Borrow: TypeAlias = "Callable[[], SecretValue]"
+Borrow: TypeAlias = Callable[[], SecretValue]
 
 
 @runtime_checkable

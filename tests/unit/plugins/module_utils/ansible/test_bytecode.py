@@ -20,9 +20,12 @@ PROGRAM = """
 import sys
 from ansible.plugins.loader import init_plugin_loader
 init_plugin_loader([sys.argv[1]])
-if sys.argv[2] == "compiled":
-    from ansible_collections.hodei.workers.plugins.module_utils.ansible import bytecode
-from ansible_collections.hodei.workers.plugins.module_utils.broker import wire
+from contextlib import nullcontext
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import bytecode
+before = list(sys.meta_path)
+with bytecode.kept() if sys.argv[2] == "compiled" else nullcontext():
+    from ansible_collections.hodei.workers.plugins.module_utils.broker import wire
+assert sys.meta_path == before
 print(type(wire.__spec__.loader).__name__)
 """
 
