@@ -8,6 +8,7 @@ Why so, and what was measured: docs/decisions/0060.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,7 +43,7 @@ class Secrets:
 
     @cached_property
     def _memory(self) -> Memory:
-        return Memory(self._owner, str(self._info().get("ID", "")))
+        return Memory(self._owner, engine_name(self._info()))
 
     @cached_property
     def why_not_in_memory(self) -> str:
@@ -188,3 +189,8 @@ class Secrets:
 
 def _is_path(source: str) -> bool:
     return source.startswith("/")
+
+
+def engine_name(info: Mapping[str, Any]) -> str:
+    """Name an Engine as no other of this machine is named: several may have one ID, which lies in /etc, but none shares its files."""
+    return hashlib.sha256(f"{info.get('ID', '')}\0{info.get('DockerRootDir', '')}".encode()).hexdigest()[:16]

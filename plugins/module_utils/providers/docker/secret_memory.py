@@ -37,8 +37,8 @@ class Memory:
     A container sees its own through a mount that is read-only, so nobody but root can have changed what is there.
     """
 
-    def __init__(self, owner: str, engine_id: str) -> None:
-        self._owner, self._engine_id = owner, engine_id.replace(":", "")
+    def __init__(self, owner: str, engine: str) -> None:
+        self._owner, self._engine = owner, engine
 
     @cached_property
     def place(self) -> str:
@@ -47,7 +47,7 @@ class Memory:
 
     @property
     def _home(self) -> str:
-        return os.path.join(self.place, _NAME, self._engine_id, self._owner)
+        return os.path.join(self.place, _NAME, self._engine, self._owner)
 
     def new(self) -> str:
         """Make a directory for a container that is about to be made. Raises HodeiError."""

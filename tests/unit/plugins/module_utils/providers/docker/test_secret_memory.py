@@ -23,7 +23,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Memory:
     """Below a directory that counts as memory."""
     monkeypatch.setattr(secret_memory, "PLACES", (str(tmp_path),))
     monkeypatch.setattr(secret_memory, "is_in_memory", lambda _path: True)
-    return Memory("me", "AB:CD")
+    return Memory("me", "ABCD")
 
 
 def give(memory: Memory, source: Path, *names: str) -> str:
