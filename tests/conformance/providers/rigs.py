@@ -108,6 +108,10 @@ class SecretRig(Rig, Protocol):
 BEYOND_COLUMN = ("healing", "ttl", "renaming", "release", "watch", "keeping", "losing", "many")
 
 
+#: Fields that came later than the suite: an older provider has no line about them, which means that it carries none.
+LATER = ("secrets.",)
+
+
 def needs(fleet: Fleet, *names: str) -> None:
     """Skip a test of what the provider declares NONE in its column (or its rig in ``without``), telling the reason that it gives."""
     import pytest  # rigs serve programs too, that run where it is not installed
@@ -116,6 +120,8 @@ def needs(fleet: Fleet, *names: str) -> None:
     without = getattr(fleet.rig, "without", {})
     for name in names:
         one = None if name in BEYOND_COLUMN else cell(found.column, name)
+        if name.startswith(LATER) and not any(path.startswith(LATER) for path in found.column):
+            pytest.skip(f"{found.type} was written before there was {name}")
         if name in without or (one is not None and one.support in (Support.NONE, Support.IGNORED)):
             reason = without.get(name) or (one.note if one else "")
             assert reason, f"{found.type} cannot carry {name} and does not tell the user why, or what to do"

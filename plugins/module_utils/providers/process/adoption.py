@@ -196,6 +196,7 @@ def _as_wanted(
     request: CreateRequest, settings: mapping.Settings, directory: str, host_env: Mapping[str, str]
 ) -> Record:
     draft = mapping.draft(request, settings, host_env)
+    del draft["given"]  # which is no part of a record
     open_ended = [port["name"] for port in draft["spec"]["ports"] if not port["host"]]
     if open_ended:
         raise HodeiError(
