@@ -33,9 +33,13 @@ from ansible_collections.hodei.workers.tests.support.places import quick_directo
 from ansible_collections.hodei.workers.tests.support.random_documents import Workers, mended, one_changed, workers
 from ansible_collections.hodei.workers.tests.support.schema_values import field_paths, with_field
 
-#: What means something only beside other workers and providers, or is worked out before a document is read.
+#: What means something only beside other workers, providers and stores, or is worked out before a document is read.
 ELSEWHERE = ("name", "provider", "depends_on", "files[].template", "instances[].files[].template")
-FIELDS = [path for path in field_paths(WORKER) if path not in ELSEWHERE]
+FIELDS = [
+    path
+    for path in field_paths(WORKER)
+    if path not in ELSEWHERE and not path.removeprefix("instances[].").startswith("secrets")
+]
 #: Each field has so many turns: together more than 300.
 TURNS = -(-320 // len(FIELDS))
 #: So many whole documents, with one field changed in each.

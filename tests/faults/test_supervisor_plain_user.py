@@ -17,6 +17,7 @@ from ansible_collections.hodei.workers.tests.support.plain_user import run_plain
 
 #: All that the scenarios import, and nothing that needs more than the standard library.
 NEEDED = (
+    "plugins/module_utils/durable",
     "plugins/module_utils/model",
     "plugins/module_utils/providers",
     "tests/conformance/providers/rigs.py",
