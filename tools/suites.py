@@ -53,12 +53,11 @@ class Suite:
         return command
 
 
-#: More processes than the two processors of our CI: but for the first suite, half of the time is waiting.
 SUITES = (
     Suite("unit", processes=2, timeout=60, covers=True),
-    Suite("conformance", processes=3, timeout=180, covers=True),
-    Suite("integration", processes=3, timeout=300),
-    Suite("faults", processes=3, timeout=600),
+    Suite("conformance", processes=3, timeout=180, covers=True),  # most of its time it waits
+    Suite("integration", processes=2, timeout=300),
+    Suite("faults", processes=2, timeout=600),
 )
 
 
