@@ -14,6 +14,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import ExecRequest, Outcome
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
+from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.secret_delivery import engine_name
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.secret_memory import PLACES
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import DockerRig, Fleet
 from ansible_collections.hodei.workers.tests.testbed.dockerd import DockerEngine
@@ -67,7 +68,7 @@ class Workers(Fleet):
 
     def kept(self) -> list[str]:
         """Return where secrets lie, asking nobody: directories in memory, and volumes."""
-        engine = self.engine.api.info()["ID"].replace(":", "")
+        engine = engine_name(self.engine.api.info())
         found = [str(one) for place in PLACES for one in Path(place).glob(f"hodei-secrets/{engine}/conformance/*")]
         volumes = self.docker("volume", "ls", "-q", "--filter", "name=hodei-secrets-").split()
         return found + volumes
