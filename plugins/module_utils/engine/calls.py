@@ -16,7 +16,7 @@ from ..model.address import SECRET, Address
 from ..model.carry import Support, cell
 from ..model.change import Action
 from ..model.errors import HodeiError, Kind
-from ..model.mounts import Delivery, Source, delivered, without_secret_files
+from ..model.mounts import Delivery, Source, delivered, sources_of, without_secret_files
 from ..model.normal import with_defaults
 from ..model.ports import (
     CreateRequest,
@@ -144,7 +144,7 @@ class Caller:
         """Read what the workers of some steps are given, each secret once for all of them, or say why that failed."""
         users: dict[Source, dict[Address, None]] = {}
         for instance in (self._journal.instances[step.change.address] for step in steps):
-            for source in (one for mount in instance.mounts for one in mount.sources):
+            for source in sources_of(instance.mounts):
                 users.setdefault(source, {})[instance.address] = None
         found: dict[Source, Retrieved | HodeiError] = {}
         for source, workers in users.items():
@@ -158,7 +158,7 @@ class Caller:
         """Return what an instance is given. Raises the HodeiError of what could not be read."""
         mounts = self._journal.instances[step.change.address].mounts
         found: dict[Source, Retrieved] = {}
-        for source in (one for mount in mounts for one in mount.sources):
+        for source in sources_of(mounts):
             value = read[source]
             if isinstance(value, HodeiError):
                 raise value

@@ -12,7 +12,7 @@ from ..model.address import SECRET, Address
 from ..model.carry import Column, OnChange, cell
 from ..model.change import Action, Change, FieldChange
 from ..model.errors import Problem
-from ..model.mounts import Mount, Source
+from ..model.mounts import Mount, Source, sources_of
 from ..model.ports import Observation
 from ..model.store import Stage
 from ..model.worker import Instance
@@ -55,7 +55,7 @@ def mounted_but_going(instances: Iterable[Instance], changes: Iterable[Change]) 
         return []
     users: dict[tuple[str, str], Instance] = {}
     for instance in instances:
-        for source in (one for mount in instance.mounts for one in mount.sources):
+        for source in sources_of(instance.mounts):
             users.setdefault(source.place, instance)
     return [
         Problem(
@@ -68,7 +68,7 @@ def mounted_but_going(instances: Iterable[Instance], changes: Iterable[Change]) 
 
 
 def _missing(instance: Instance, world: World, fresh: Collection[Address]) -> Iterator[str]:
-    for source in (one for mount in instance.mounts for one in mount.sources):
+    for source in sources_of(instance.mounts):
         store = source.place[0]
         if source.address in fresh or source.place in world.versions:
             continue

@@ -12,7 +12,7 @@ from .address import Address
 from .digest import canonical, recorded, spec_digest
 from .entries import Entry
 from .errors import Problem
-from .mounts import Mount, Vaults, mount_problems, mounts_of
+from .mounts import Mount, Vaults, mount_problems, mounts_of, sources_of
 from .normal import normalise_field
 from .rules import worker_problems
 from .schema_worker import ENGINE_FIELDS, FILE_SOURCES
@@ -68,8 +68,7 @@ def _given(
 ) -> tuple[tuple[Mount, ...], tuple[Address, ...]]:
     """Return what secrets a worker is given, and what it depends on: those of them that the document has, too."""
     mounts = mounts_of(spec, record, vaults)
-    sources = (source for mount in mounts for source in mount.sources)
-    needed = dict.fromkeys(one.address for one in sources if vaults.secrets.get(one.name.path) == one.store)
+    needed = dict.fromkeys(one.address for one in sources_of(mounts) if vaults.secrets.get(one.name.path) == one.store)
     return mounts, (*depends_on, *needed) if needed else depends_on
 
 

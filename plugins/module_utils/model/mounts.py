@@ -9,7 +9,7 @@ provider.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -82,6 +82,11 @@ class Delivery:
     mount: Mount
     version: str
     values: Mapping[str, SecretValue]
+
+
+def sources_of(mounts: Iterable[Mount]) -> Iterator[Source]:
+    """Yield what mounts are filled from, as often as they name it."""
+    return (source for mount in mounts for source in mount.sources)
 
 
 def delivered(mount: Mount, found: Mapping[Source, Retrieved]) -> Delivery:
