@@ -21,7 +21,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.ansible import (  # 
     gather,
     progress,
     python_version,  # noqa: F401
-    sealing,
+    sealed_arguments,
     shards,
     templates,
 )
@@ -150,8 +150,10 @@ class ActionModule(ActionBase):
         taken = _TAKING_INPUT.get(name)
         if taken in arguments and recognise([arguments[taken]]):
             payload = {**payload, "input": {taken: arguments.pop(taken)}}
-        sealed = sealing.seal(payload, f"sealed {random.token_hex(8)}", recognise)
-        payload = self._judged(sealed.payload, [*sealing.refused(arguments, recognise, taken), *sealed.problems])
+        sealed = sealed_arguments.seal(payload, f"sealed {random.token_hex(8)}", recognise)
+        payload = self._judged(
+            sealed.payload, [*sealed_arguments.refused(arguments, recognise, taken), *sealed.problems]
+        )
         self._sealed = sealed.values
         obstacle = self._obstacle() if self._sealed else ""
         if obstacle:

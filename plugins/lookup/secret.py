@@ -119,14 +119,14 @@ class LookupModule(LookupBase):
             return self._asked(terms, variables or {}, kwargs)
 
     def _asked(self, terms: list[Any], variables: dict[str, Any], given: dict[str, Any]) -> list[Any]:
-        from ansible_collections.hodei.workers.plugins.module_utils.ansible import looking_up
+        from ansible_collections.hodei.workers.plugins.module_utils.ansible import lookup
         from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
         from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
 
-        options = {name: self.get_option(name) for name in looking_up.OPTIONS}
+        options = {name: self.get_option(name) for name in lookup.OPTIONS}
         try:
-            looking_up.refuse_unknown(given)
-            found = looking_up.look_up(
+            lookup.refuse_unknown(given)
+            found = lookup.look_up(
                 terms,
                 options,
                 variables,

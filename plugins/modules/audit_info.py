@@ -161,7 +161,7 @@ problems:
 """
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import run_audit_info
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import run_audit_info
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
 from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Action, Result

@@ -72,7 +72,7 @@ problems:
 """
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_keys import run_audit_key
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_key import run_audit_key
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
 

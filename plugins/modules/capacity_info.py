@@ -69,7 +69,7 @@ problems:
 """
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.capacity import run_capacity_info
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.capacity_info import run_capacity_info
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
 

@@ -108,8 +108,8 @@ error:
 """
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.backing_up import run_backup
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_backup import run_backup
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
 
 

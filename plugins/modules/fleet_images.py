@@ -94,7 +94,7 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.imaging import run_images
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_images import run_images
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, WORKERS, spec
 
 

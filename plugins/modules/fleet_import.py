@@ -89,7 +89,7 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.importing import run_import
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_import import run_import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, RUN, WORKERS, spec
 
 

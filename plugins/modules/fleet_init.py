@@ -111,7 +111,7 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.initialising import run_init
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_init import run_init
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
 
 

@@ -113,7 +113,7 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.orphaning import run_orphans
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_orphans import run_orphans
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, LEASE, WORKERS, spec
 
 

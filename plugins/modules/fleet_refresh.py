@@ -92,7 +92,7 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.refreshing import run_refresh
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_refresh import run_refresh
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, LEASE, SELECTION, WORKERS, spec
 
 

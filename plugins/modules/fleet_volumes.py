@@ -87,8 +87,8 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_volumes import run_volumes
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, WORKERS, spec
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.storing import run_volumes
 
 
 def main() -> None:

@@ -117,7 +117,7 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.secrets import run_secret
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.secret import run_secret
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import (
     FLEET,
     ONE_SECRET,

@@ -83,7 +83,7 @@ error:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.secrets import run_secret_info
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.secret import run_secret_info
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, spec
 
 

@@ -126,8 +126,8 @@ problems:
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible import python_version  # noqa: F401 pylint: disable=unused-import
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.entry import run
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.forwarding import run_forward
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.spec import FLEET, WORKERS, spec
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.worker_forward import run_forward
 
 
 def main() -> None:

@@ -11,21 +11,21 @@ from typing import Any
 
 from ansible import constants, template
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible import asking
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import broker_desk
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 
 #: Since ansible-core 2.19 a text is a template only where somebody trusts it.
 _TRUSTS = hasattr(template, "trust_as_template")
 
 
-def desk() -> asking.Desk:
+def desk() -> broker_desk.Desk:
     """Return where this process asks: Ansible's temporary directory is private, and all forks have the same. Raises HodeiError."""
-    return asking.desk(constants.DEFAULT_LOCAL_TMP)
+    return broker_desk.desk(constants.DEFAULT_LOCAL_TMP)
 
 
 def ticket() -> dict[str, Any] | None:
-    """Return what a module needs to ask the broker itself; see ``asking.ticket``."""
-    return asking.ticket(constants.DEFAULT_LOCAL_TMP)
+    """Return what a module needs to ask the broker itself; see ``broker_desk.ticket``."""
+    return broker_desk.ticket(constants.DEFAULT_LOCAL_TMP)
 
 
 def never_templated(value: Any) -> Any:

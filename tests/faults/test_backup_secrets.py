@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import audit_directory
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.backing_up import run_backup
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_backup import run_backup
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import key_source

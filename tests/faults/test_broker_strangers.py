@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.broker.meeting import Meeting
+from ansible_collections.hodei.workers.plugins.module_utils.broker.directory import PrivateDirectory
 from ansible_collections.hodei.workers.plugins.module_utils.broker.playbook import Playbook, playbook_at
 from ansible_collections.hodei.workers.plugins.module_utils.broker.processes import peer_of
 from ansible_collections.hodei.workers.plugins.module_utils.broker.wire import (
@@ -192,7 +192,7 @@ def test_a_link_to_a_directory_is_refused(bed: Bed, tmp_path: Path) -> None:
     """Whoever can make the link chooses what is behind it."""
     (tmp_path / "link").symlink_to(bed.meeting)
     with pytest.raises(HodeiError, match="cannot be trusted"):
-        Meeting(str(tmp_path / "link"))
+        PrivateDirectory(str(tmp_path / "link"))
 
 
 def test_nothing_of_a_value_is_in_files_arguments_or_environment(bed: Bed) -> None:
@@ -213,7 +213,7 @@ def test_nobody_of_the_same_user_looks_into_it(testbed: Any) -> None:
     needed = (
         "plugins/module_utils/model",
         "plugins/module_utils/broker",
-        "plugins/module_utils/ansible/brokering.py",
+        "plugins/module_utils/ansible/broker_program.py",
         "tests/support/brokers.py",
         "tests/support/broker_program.py",
         "tests/testbed/wait.py",

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.converging import run_fleet
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.resolving import open_session
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.store_session import open_session
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName

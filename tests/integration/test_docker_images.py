@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.model.credential import Credential
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.brokering import run
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.broker_program import run
 from ansible_collections.hodei.workers.plugins.module_utils.broker.session import Opener
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.converging import run_fleet
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.initialising import run_init
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.fleet_init import run_init
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.keys import create_key
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError

@@ -95,8 +95,8 @@ def _move_owner(module: AnsibleModule) -> str:
 
         def secrets(place: Path) -> None:
             if session.secrets:
-                from .guarding import Asking
-                from .keeping import inherit_secrets
+                from .access import Asking
+                from .run_secrets import inherit_secrets
 
                 inherit_secrets(
                     document, place, session.state.resources, Asking(**session.asking), origin.name, module.warn

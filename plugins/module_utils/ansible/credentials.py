@@ -25,8 +25,8 @@ from ..model.schema import Schema
 from ..model.secret_value import SecretValue
 from ..model.store import Fault, Store, StoreError
 from ..stores.registry import store_type
-from .guarding import Asking, guard
-from .memory import seen_before
+from .access import Asking, guard
+from .remembered import seen_before
 
 
 class Credentials:

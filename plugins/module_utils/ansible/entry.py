@@ -12,7 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..model.errors import HodeiError, InvalidDocument
-from .sealing import credentials
+from .sealed_arguments import credentials
 from .spec import Spec
 
 Result = dict[str, Any]
@@ -41,7 +41,7 @@ def run(argument_spec: Spec, handler: Callable[[AnsibleModule], Result], **const
 
 def _close() -> None:
     """Keep what is secret out of cores and debuggers, where the system can do that."""
-    from ..broker.shutting import undumpable
+    from ..broker.hardening import undumpable
 
     undumpable()
 

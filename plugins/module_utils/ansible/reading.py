@@ -24,7 +24,7 @@ from .arguments import octets, seconds
 from .forwards import forwards
 from .patience import Patience, condition
 from .result import draining_result, observation_result
-from .sealing import opened
+from .sealed_arguments import opened
 from .session import Session, open_session
 
 

@@ -30,12 +30,12 @@ from ..model.settings import Setting, resolve
 from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
 from ..stores.registry import store_schemas
+from .access import Asking, LateAudit
 from .credentials import Credentials
-from .guarding import Asking, LateAudit
-from .keeping import Keeping
 from .owning import Origin, find_origin, names_before, not_moved_yet
 from .places import owners_place
-from .sealing import opened
+from .run_secrets import RunSecrets
+from .sealed_arguments import opened
 
 if TYPE_CHECKING:
     from ..stores.objects import SecretObjects
@@ -70,13 +70,13 @@ class Session:
     warnings: list[str] = field(default_factory=list)
     clock: Callable[[], float] = time.time
     writing: bool = False
-    keeping: Keeping | None = None
+    run_secrets: RunSecrets | None = None
     asking: Mapping[str, Any] = field(default_factory=dict)
 
     def conclude(self) -> None:
-        """Leave behind what later runs hold secrets against, see ``keeping``; in a session that may write. Raises HodeiError."""
-        if self.keeping is not None and self.writing:
-            self.keeping.conclude()
+        """Leave behind what later runs hold secrets against, see ``run_secrets``; in a session that may write. Raises HodeiError."""
+        if self.run_secrets is not None and self.writing:
+            self.run_secrets.conclude()
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,10 @@ def open_session(
         if origin is not None:
             state = replace(state, owner=owner)
         document = parse_payload(payload, owner, payload.lineage or state.lineage, key.secret)
-        keeping = Keeping(document, directory, store, Asking(**payload.asking), warnings.append, converging=converging)
-        credentials = keeping.credentials
+        run_secrets = RunSecrets(
+            document, directory, store, Asking(**payload.asking), warnings.append, converging=converging
+        )
+        credentials = run_secrets.credentials
         for name in _needed(document, state, only_named and not payload.deleting):
             home, config = directory / "providers" / name, document.providers[name]
             providers[name] = make_provider(name, config, owner, home, settings, credentials)
@@ -217,9 +219,9 @@ def open_session(
                 providers[name] = make_provider(name, config, origin.name, home, settings, credentials)
         mounts = any(instance.mounts for instance in document.instances)
         if all_stores or document.secrets or mounts or (not only_named and _has_secrets(state, directory, origin)):
-            from .borrowing import lender
+            from .shared_login import lender
 
-            secrets |= keeping.open(
+            secrets |= run_secrets.open(
                 state.resources,
                 read_only=not write,
                 destroying=params.get("state") == "destroyed",
@@ -243,7 +245,7 @@ def open_session(
             moved_from=origin.name if origin else "",
             warnings=warnings,
             writing=write,
-            keeping=keeping,
+            run_secrets=run_secrets,
             asking=payload.asking,
         )
         with _concluded(session):

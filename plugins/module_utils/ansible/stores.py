@@ -19,10 +19,10 @@ from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
 from ..stores.objects import Made, SecretObjects
 from ..stores.registry import store_type
-from .borrowing import Lender
+from .access import Admission, Asking, guard
 from .credentials import Credentials
-from .guarding import Admission, Asking, guard
-from .memory import seen_before
+from .remembered import seen_before
+from .shared_login import Lender
 
 
 def make_stores(

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..model.errors import HodeiError, Kind
-from .given import LONGEST_WITHIN
-from .meeting import Meeting
+from .directory import PrivateDirectory
+from .given_values import LONGEST_WITHIN
 from .playbook import Playbook, ended
 from .processes import peer_of, started_at
 from .wire import Frame, HungUpError, Opening, ProtocolError, open_as_client, receive, send
@@ -48,7 +48,7 @@ class Client:
 
     def __init__(self, playbook: Playbook, start: Callable[[Playbook], None]) -> None:
         self._playbook, self._start = playbook, start
-        self._meeting = Meeting(playbook.directory)
+        self._directory = PrivateDirectory(playbook.directory)
         self._lock = threading.Lock()
         self._connection: socket.socket | None = None
         self._proof = b""
@@ -131,7 +131,7 @@ class Client:
             pass
         if started_at(self._playbook.pid) != self._playbook.started:
             raise ended()
-        with self._meeting.locked(f"{self._playbook.name}.start", _START_SECONDS) as alone:
+        with self._directory.locked(f"{self._playbook.name}.start", _START_SECONDS) as alone:
             if not alone:
                 raise TimeoutError
             try:
@@ -146,7 +146,7 @@ class Client:
         try:
             # In blocking mode: with a timeout of Python's own a full queue would be an error at once.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(_OPENING_SECONDS), 0))
-            connection.connect(self._meeting.address(self._playbook.name))
+            connection.connect(self._directory.address(self._playbook.name))
             connection.settimeout(_OPENING_SECONDS)
             peer = peer_of(connection)
             if peer.uid != os.geteuid():

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from .meeting import Meeting
+from .directory import PrivateDirectory
 from .playbook import Playbook, ended
 from .processes import descends, peer_of, started_at
 from .service import Service
@@ -28,13 +28,13 @@ _STACK = 1 << 20
 class Server:
     """Serves one playbook and its forks. Raises HodeiError when that has ended."""
 
-    def __init__(self, playbook: Playbook, service: Service, meeting: Meeting) -> None:
-        self._playbook, self._service, self._meeting = playbook, service, meeting
+    def __init__(self, playbook: Playbook, service: Service, directory: PrivateDirectory) -> None:
+        self._playbook, self._service, self._directory = playbook, service, directory
         self._handle = _watch(playbook)
         self._connections: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX)
-        meeting.remove(playbook.name)
-        self._listener.bind(meeting.address(playbook.name))
+        directory.remove(playbook.name)
+        self._listener.bind(directory.address(playbook.name))
         self._listener.listen(512)
         self._listener.setblocking(False)
 
@@ -82,7 +82,7 @@ class Server:
         self._connections.discard(connection)
 
     def _hang_up(self) -> None:
-        self._meeting.remove(self._playbook.name)
+        self._directory.remove(self._playbook.name)
         self._listener.close()
         for connection in list(self._connections):
             with suppress(OSError):
@@ -91,16 +91,16 @@ class Server:
 
 def serve(playbook: Playbook, service: Service, ready: Callable[[], None], log: Callable[[str], None]) -> None:
     """Be the broker of a playbook, unless there is one: until that ends. Raises HodeiError when it cannot begin."""
-    meeting = Meeting(playbook.directory)
-    with meeting.locked(f"{playbook.name}.lock", 0.0) as alone:
+    directory = PrivateDirectory(playbook.directory)
+    with directory.locked(f"{playbook.name}.lock", 0.0) as alone:
         if not alone:
             ready()
             return
-        server = Server(playbook, service, meeting)
+        server = Server(playbook, service, directory)
         ready()
         if server.run():
             for suffix in (".lock", ".start"):
-                meeting.remove(playbook.name + suffix)
+                directory.remove(playbook.name + suffix)
     for said in service.close(LOGOUT_SECONDS):  # not under the lock: another broker may be needed meanwhile
         log(said)
 

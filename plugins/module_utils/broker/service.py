@@ -14,7 +14,7 @@ from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
 from ..model.store import Stage, StoreError, Which
 from .cache import Cache
-from .given import Given
+from .given_values import Given
 from .session import Opener
 from .sessions import Sessions
 from .wire import Frame

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the broker needs of a credential store; ``ansible/resolving.py`` makes it of the Store port, access rules and audit."""
+"""What the broker needs of a credential store; ``ansible/store_session.py`` makes it of the Store port, access rules and audit."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import IO
 
 from ..model.errors import HodeiError, Kind
+from .hardening import FORGETFUL
 from .playbook import Playbook
-from .shutting import FORGETFUL
 
 _READY = b"ready"
 _SECONDS = 30.0

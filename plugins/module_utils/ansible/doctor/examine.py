@@ -30,10 +30,10 @@ from ...model.worker import Document
 from ...providers.registry import config_schemas
 from ...stores.objects import SecretObjects
 from .. import session
+from ..access import Asking
 from ..credentials import Credentials
-from ..guarding import Asking
-from ..keeping import Keeping
-from ..sealing import opened
+from ..run_secrets import RunSecrets
+from ..sealed_arguments import opened
 from ..session import Payload
 from . import machine, state, world
 from .chart import Chart, concluded, rows
@@ -201,8 +201,8 @@ class _Examination:
         """Open the stores where a converge would."""
         if self._store and (document.secrets or any(instance.mounts for instance in document.instances)):
             asking = Asking(**payload.asking)
-            keeping = Keeping(document, directory, self._store, asking, self._warn, converging=False)
-            self._stores = keeping.open(remembered.resources, read_only=True)
+            run_secrets = RunSecrets(document, directory, self._store, asking, self._warn, converging=False)
+            self._stores = run_secrets.open(remembered.resources, read_only=True)
         yield from ()
 
     def _warn(self, text: str) -> None:

@@ -16,7 +16,7 @@ from ...model.worker import Instance
 from ..references import expand_all
 from .mapping import command_line
 from .supervisor.capabilities import capability_number
-from .supervisor.given import HOME_DIR
+from .supervisor.request_secrets import HOME_DIR
 from .supervisor.users import identity
 from .supervisor.wire import DEFAULT_PATH, SECRETS_NAME, RefusedError
 

@@ -79,7 +79,7 @@ def _secrets(directory: str, records: Sequence[Record]) -> Mapping[str, dict[str
     if not any(one.secrets for one in records):
         return {}
     from .supervisor.dirs import open_directory
-    from .supervisor.mounts import Mounts
+    from .supervisor.secret_mounts import Mounts
 
     owner = open_directory(directory)
     mounts = Mounts(directory, owner)

@@ -16,7 +16,7 @@ from ..relocating import drop, former
 from .client import Connection
 from .supervisor import procfs
 from .supervisor.dirs import open_directory
-from .supervisor.mounts import Mounts
+from .supervisor.secret_mounts import Mounts
 from .supervisor.wire import (
     EVENTS_NAME,
     LOCK_NAME,

@@ -15,9 +15,9 @@ from .dirs import Directories, open_directory, remove_file
 from .drift import metadata, owner_of, who
 from .exchange import Exchange
 from .failpoint import reach
-from .given import Given, at_home, read_given
-from .mounts import is_env
 from .record import Record, whole
+from .request_secrets import Given, at_home, read_given
+from .secret_mounts import is_env
 from .wire import FILES_SUFFIX
 from .world import World
 

@@ -18,10 +18,10 @@ from .dirs import Directories
 from .events import EventLog
 from .forker import Forker
 from .logs import Keeper
-from .mounts import Mounts
 from .policy import DRAIN_AT_ONCE, Exit, read_status
 from .ports import Ports
 from .procfs import boot_id
+from .secret_mounts import Mounts
 from .spawn import Spawner
 from .tree import Leader, Reaper
 from .watchers import Watchers

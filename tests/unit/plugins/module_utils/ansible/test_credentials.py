@@ -16,10 +16,10 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.access import Asking, LateAudit
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.credentials import Credentials
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.guarding import Asking, LateAudit
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.resolving import open_session
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.store_session import open_session
 from ansible_collections.hodei.workers.plugins.module_utils.model.configs import read_stores
 from ansible_collections.hodei.workers.plugins.module_utils.model.credential import credential
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument

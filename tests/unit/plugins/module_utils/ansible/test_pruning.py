@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible import imaging, storing
+from ansible_collections.hodei.workers.plugins.module_utils.ansible import fleet_images, fleet_volumes
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.ports import Image, Volume
 
@@ -42,7 +42,7 @@ def volume(name: str, *, days: float = 2.0, used: bool = False, wanted: bool = F
 def prune(provider: Provider, *volumes: Volume, check: bool = False, **params: Any) -> dict[str, Any]:
     session: Any = SimpleNamespace(clock=lambda: NOW, providers={"engine": provider})
     rules = {"match": ["*"], "older_than": "1d", **params}
-    return storing._VOLUMES.prune(session, rules, {"engine": volumes}, check=check)
+    return fleet_volumes._VOLUMES.prune(session, rules, {"engine": volumes}, check=check)
 
 
 def names(result: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -100,11 +100,11 @@ def test_patterns_cover_all_names() -> None:
     session: Any = SimpleNamespace(clock=lambda: NOW, providers={"engine": None})
     for match, gone in ((["a*"], ["0"]), (["a*", "b*"], ["0", "1"]), (["*"], ["0", "1", "2"])):
         rules = {"match": match, "older_than": "0s"}
-        result = imaging._IMAGES.prune(session, rules, {"engine": images}, check=True)
+        result = fleet_images._IMAGES.prune(session, rules, {"engine": images}, check=True)
         assert [one["id"] for one in result["removed"]] == gone
 
 
 def test_to_remove_needs_patterns() -> None:
     with pytest.raises(HodeiError, match="patterns of the volumes that may go"):
-        storing._VOLUMES.need_patterns({"state": "absent", "match": []})
-    storing._VOLUMES.need_patterns({"state": "listed", "match": []})
+        fleet_volumes._VOLUMES.need_patterns({"state": "absent", "match": []})
+    fleet_volumes._VOLUMES.need_patterns({"state": "listed", "match": []})

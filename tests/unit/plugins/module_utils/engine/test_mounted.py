@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.model.carry import Carry, OnChange, Support
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument
 from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import secrets_of

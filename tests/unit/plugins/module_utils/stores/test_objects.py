@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.auditing import audit_directory
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.engine.plantext import plan_text
 from ansible_collections.hodei.workers.plugins.module_utils.model.change import Cause
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import InvalidDocument

@@ -17,7 +17,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.audit import 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import audit_directory
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.resolving import StoreSession, open_session
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.store_session import StoreSession, open_session
 from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Result
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName

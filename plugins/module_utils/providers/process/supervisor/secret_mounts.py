@@ -31,10 +31,10 @@ from .dirs import ensure, make_path, open_directory, passable, remove_file
 from .drift import owner_of
 from .exchange import Exchange, write_new
 from .failpoint import reach
-from .given import ENV, HOME_DIR, Given, at_home, lies
 from .procfs import boot_id
 from .record import Record
 from .removal import remove_tree
+from .request_secrets import ENV, HOME_DIR, Given, at_home, lies
 from .wire import SECRETS_NAME, RefusedError
 
 _CURRENT = "current"

@@ -25,12 +25,12 @@ from ..model.audit import AuditHead
 from ..model.configs import read_audit, read_stores
 from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..stores.registry import store_schemas
-from .anchoring import opened_anchors
+from .access import Asking, LateAudit
+from .audit_anchors import opened_anchors
 from .audit_chain import audit_directory, writer_name
 from .credentials import Credentials
-from .guarding import Asking, LateAudit
-from .memory import SETTINGS, remembered_by
 from .reading import moment
+from .remembered import SETTINGS, remembered_by
 from .session import Payload, read_payload, read_settings, state_directory
 
 

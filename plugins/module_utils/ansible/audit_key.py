@@ -21,14 +21,14 @@ from ..model.configs import read_audit, read_stores
 from ..model.errors import InvalidDocument
 from ..model.identity import read_identity
 from ..stores.registry import store_schemas
-from .anchoring import opened_anchors
+from .access import Asking
 from .arguments import seconds
+from .audit_anchors import opened_anchors
 from .audit_chain import open_audit
-from .auditing import read_chain, records_of
+from .audit_info import read_chain, records_of
 from .credentials import Credentials
-from .guarding import Asking
-from .identifying import refuse_claim
-from .memory import SETTINGS, remembered_by
+from .identity import refuse_claim
+from .remembered import SETTINGS, remembered_by
 from .session import Payload, read_payload, read_settings, state_directory
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.gather import gather
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.sealing import (
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.sealed_arguments import (
     Sealed,
     credentials,
     opened,

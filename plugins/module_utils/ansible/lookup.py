@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..model.errors import HodeiError, Kind
 
 if TYPE_CHECKING:
-    from .asking import Desk
+    from .broker_desk import Desk
 
 OPTIONS = (
     "store", "stores", "owner", "tenant", "field", "version", "max_age", "on_missing", "on_deleted", "on_denied", "default",

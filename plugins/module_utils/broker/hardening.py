@@ -18,7 +18,7 @@ _CAP_IPC_LOCK = 14
 FORGETFUL = {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "165"}
 
 
-def shut(name: str) -> None:
+def harden(name: str) -> None:
     """Leave no core, and let nobody but root trace this process or read its memory. Raises HodeiError when somebody traces it already.
 
     Comes first, before there is anything to protect.

@@ -20,7 +20,7 @@ Lender = Callable[[str, Mapping[str, Any]], Borrow]
 
 
 def lender(ticket: Mapping[str, Any] | None, owner: str, directory: Path) -> Lender | None:
-    """Return who lends logins to the stores of an owner, whose files lie in ``directory``. ``ticket``: see ``asking.ticket``."""
+    """Return who lends logins to the stores of an owner, whose files lie in ``directory``. ``ticket``: see ``broker_desk.ticket``."""
     if not ticket:
         return None
     playbook = Playbook.from_dict(ticket)

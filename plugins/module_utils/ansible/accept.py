@@ -20,13 +20,13 @@ from ..model.store import Seen
 from ..stores.registry import store_type
 from .audit_chain import audit_directory
 from .credentials import Credentials
-from .identifying import of_environment, refuse_claim
-from .memory import SEEN, SETTINGS, remembered_by, seen_before
+from .identity import of_environment, refuse_claim
+from .remembered import SEEN, SETTINGS, remembered_by, seen_before
 
 AUDIT, STORE = "audit", "store."
 
 
-class Word:
+class Acceptance:
     """What the user accepts, for one owner. Raises InvalidDocument for what there is not, HodeiError for who may not."""
 
     def __init__(

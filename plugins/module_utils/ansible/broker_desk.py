@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..broker.client import Client
-from ..broker.given import SHORTEST_WITHIN, Given
+from ..broker.given_values import SHORTEST_WITHIN, Given
 from ..broker.playbook import Playbook, possible, this_playbook
 from ..broker.wire import Frame
 from ..model.secret_value import SecretValue
 
 __all__ = ["SHORTEST_WITHIN", "Alone", "Desk", "desk"]
-_BROKER = "ansible_collections.hodei.workers.plugins.module_utils.ansible.brokering"
+_BROKER = "ansible_collections.hodei.workers.plugins.module_utils.ansible.broker_program"
 
 
 class Desk(Protocol):
@@ -42,7 +42,7 @@ class Alone:
         """Read, and log out at once. Raises HodeiError."""
         from ..broker.client import Refused
         from ..broker.service import Service
-        from .resolving import open_session
+        from .store_session import open_session
 
         service = Service(open_session, bytes.hex)
         answer = service.answer(request)

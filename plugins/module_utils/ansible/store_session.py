@@ -37,13 +37,13 @@ from ..model.secret_value import SecretValue
 from ..model.settings import resolve
 from ..model.store import Lending, Retrieved, Store, Which
 from ..stores.registry import store_schemas, store_type
+from .access import Asking, LateAudit
+from .access_rules import RememberedRules
 from .audit_chain import audit_directory
 from .credentials import Credentials
-from .guarding import Asking, LateAudit
-from .identifying import of_environment
-from .memory import SETTINGS, seen_before
+from .identity import of_environment
 from .places import owners_place
-from .ruling import RememberedRules
+from .remembered import SETTINGS, seen_before
 
 
 class StoreSession:
@@ -137,7 +137,7 @@ class _Repeated:
 
     def anchor(self, terms: _Terms, credentials: Credentials) -> None:
         """Tell anchors how far the chain has got. Raises HodeiError."""
-        from .anchoring import opened_anchors
+        from .audit_anchors import opened_anchors
 
         with closing(SqliteState(terms.place / "state.db")) as state:
             configs = terms.settings["audit"].get("anchors", ())

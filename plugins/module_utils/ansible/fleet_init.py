@@ -83,9 +83,9 @@ def _found_stores(
     Returns what was made, and what the user accepts that it is as it is.
     """
     from ..stores.registry import store_schemas, store_type
-    from .accepting import Word, seen_now
+    from .accept import Acceptance, seen_now
     from .audit_chain import found_audit, open_audit
-    from .memory import SEEN
+    from .remembered import SEEN
 
     look_only = module.check_mode
     stores, problems = read_stores(payload.stores, store_schemas())
@@ -94,8 +94,8 @@ def _found_stores(
     if problems := [*problems, *wrong, *more]:
         raise InvalidDocument(problems)
     with closing(open_credentials(payload, owner, directory)) as credentials:
-        word = Word(module.params["accept"], credentials, identity, directory, state)
-        entries = word.chain(look_only=look_only)
+        acceptance = Acceptance(module.params["accept"], credentials, identity, directory, state)
+        entries = acceptance.chain(look_only=look_only)
         anchored = state.anchors() if state.exists() and not entries else {}
         # First: reading the key of a store in another one is recorded.
         audit_key = found_audit(directory, anchored, look_only=look_only)
@@ -109,7 +109,7 @@ def _found_stores(
                     new[SEEN + name] = list(seen_now(credentials, directory, name))
         if new:
             state.remember(new)
-        entries += word.stores(look_only=look_only)
+        entries += acceptance.stores(look_only=look_only)
     if entries and not look_only:
         open_audit(directory, owner, audit, anchored=anchored, warn=module.warn).record(*entries)
     return made + audit_key, [one.why for one in entries]

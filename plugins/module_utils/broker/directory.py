@@ -17,7 +17,7 @@ from ..model.errors import HodeiError, Kind
 _POLL = 0.005
 
 
-class Meeting:
+class PrivateDirectory:
     """An open directory that belongs to this user and that nobody else can enter.
 
     All that lies in it is reached through its descriptor, so that nobody can put another one in its place, and the path may be

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that a broker of secrets is: ``asking.py`` has it started, once for each playbook that reads any."""
+"""The program that a broker of secrets is: ``broker_desk.py`` has it started, once for each playbook that reads any."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 import time
 from collections.abc import Callable
 
+from ..broker.hardening import harden, lock_memory, raise_descriptors
 from ..broker.server import serve
 from ..broker.service import Service
 from ..broker.session import Opener
-from ..broker.shutting import lock_memory, raise_descriptors, shut
 from ..broker.starting import handed_over, leave_parent, say_ready
 from ..model.errors import HodeiError
 
@@ -27,7 +27,7 @@ def run(opener: Callable[[], Opener], log: Callable[[str], None]) -> int:
     ``opener`` is called when this is done, to import what opens stores.
     """
     try:
-        shut("hodei-broker")
+        harden("hodei-broker")
         playbook = handed_over()
         leave_parent()
         lock_memory()
@@ -40,8 +40,8 @@ def run(opener: Callable[[], Opener], log: Callable[[str], None]) -> int:
     return 0
 
 
-def _resolving() -> Opener:
-    from .resolving import open_session
+def _opener() -> Opener:
+    from .store_session import open_session
 
     return open_session
 
@@ -61,4 +61,4 @@ def _log(text: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(_resolving, _log))
+    raise SystemExit(run(_opener, _log))

@@ -15,10 +15,13 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor import memory
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.exchange import Exchange
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.given import Given, read_given
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.mounts import Mounts
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.record import Record
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.removal import remove_tree
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.request_secrets import (
+    Given,
+    read_given,
+)
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.secret_mounts import Mounts
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.wire import RefusedError
 
 US = (os.geteuid(), os.getegid())
@@ -101,7 +104,7 @@ def test_without_memory_they_lie_on_the_disk_until_the_next_boot(
 ) -> None:
     one, name = (
         record(),
-        "ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.mounts.boot_id",
+        "ansible_collections.hodei.workers.plugins.module_utils.providers.process.supervisor.secret_mounts.boot_id",
     )
     mounts = Mounts(str(tmp_path), owner, ("/nowhere",))
     deliver(mounts, one, given("file", "key"))

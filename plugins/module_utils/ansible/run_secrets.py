@@ -22,13 +22,13 @@ from ..model.ports import StateStore
 from ..model.records import Resource
 from ..model.worker import Document
 from ..stores.objects import SecretObjects
-from .anchoring import opened_anchors
-from .borrowing import Lender
+from .access import Asking, LateAudit, admission
+from .access_rules import rules_of, written_rules
+from .audit_anchors import opened_anchors
 from .credentials import Credentials
-from .guarding import Asking, LateAudit, admission
-from .identifying import of_environment
-from .memory import SEEN, SETTINGS, remembered_by
-from .ruling import rules_of, written_rules
+from .identity import of_environment
+from .remembered import SEEN, SETTINGS, remembered_by
+from .shared_login import Lender
 from .stores import open_stores
 
 
@@ -39,7 +39,7 @@ def settings_of(document: Document) -> dict[str, Any]:
     return {"audit": dict(document.audit), "identity": dict(document.identity), "stores": anchors}
 
 
-class Keeping:
+class RunSecrets:
     """The secrets of a run. ``converging``: it is one of the whole document, whose settings count from then on."""
 
     def __init__(
@@ -142,13 +142,13 @@ def inherit_secrets(
 ) -> None:
     """Make a former owner's secrets those of the document's owner, in the place where the fleet lies now. Can be done again."""
     with closing(SqliteState(place / "state.db")) as state:
-        keeping = Keeping(document, place, state, asking, warn, converging=True)
-        opened = keeping.open(resources, read_only=False, formerly=formerly)
+        run_secrets = RunSecrets(document, place, state, asking, warn, converging=True)
+        opened = run_secrets.open(resources, read_only=False, formerly=formerly)
         try:
             for objects in opened.values():
                 objects.inherit(document.lineage)
-            keeping.conclude()
+            run_secrets.conclude()
         finally:
             for objects in opened.values():
                 objects.close()
-            keeping.credentials.close()
+            run_secrets.credentials.close()

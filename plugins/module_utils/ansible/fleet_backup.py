@@ -25,12 +25,12 @@ from ..model.audit import Action, Entry, Result
 from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..model.identity import read_identity
 from ..stores.registry import store_type
-from .accepting import STORE, seen_now
+from .accept import STORE, seen_now
+from .access import LateAudit
 from .audit_chain import audit_directory
 from .credentials import Credentials
-from .guarding import LateAudit
-from .identifying import refuse_claim
-from .memory import SEEN, remembered_by, seen_before
+from .identity import refuse_claim
+from .remembered import SEEN, remembered_by, seen_before
 from .session import open_credentials, read_payload, read_settings, refuse_place, state_directory
 
 _AUDIT, _STORES = "audit/", "stores/"

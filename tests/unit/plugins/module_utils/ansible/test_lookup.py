@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.looking_up import OPTIONS, look_up, refuse_unknown
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.lookup import OPTIONS, look_up, refuse_unknown
 from ansible_collections.hodei.workers.plugins.module_utils.broker.client import Refused
 from ansible_collections.hodei.workers.plugins.module_utils.broker.wire import Frame
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError

@@ -62,7 +62,7 @@ def run_secret_info(module: AnsibleModule) -> dict[str, Any]:
 
 def _stores(session: Session) -> dict[str, dict[str, Any]]:
     """Tell how far stores have got, and what the state remembers of that."""
-    seen = session.keeping.seen() if session.keeping else {}
+    seen = session.run_secrets.seen() if session.run_secrets else {}
     return {
         name: {"id": one["now"][0], "generation": one["now"][1], "remembered": one["before"] and one["before"][1]}
         for name, one in seen.items()
