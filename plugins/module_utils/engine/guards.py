@@ -32,7 +32,8 @@ def guard(
     if options.destroy or options.state is not None:
         return []
     workers = sum(address.kind != SECRET for address in there)
-    if workers and not document.names and options.prune and not options.allow_empty:
+    emptied = any(one.kind != SECRET and options.selects(one) for one in there)
+    if emptied and not document.names and options.prune and not options.allow_empty:
         return _emptied(document, workers)
     deletes = [one for one in changes if one.action in (Action.DELETE, Action.RELEASE) and not one.deposed]
     allowed = default_max_deletes(len(there)) if options.max_deletes is None else options.max_deletes

@@ -19,6 +19,7 @@ Said = Iterator[tuple[tuple[Any, ...], str, str]]
 
 #: Less memory than this starts nothing; a bare number was meant as mebibytes.
 LEAST_MEMORY = 4 << 20
+MOST_NAME_BYTES = 255  # of a file, wherever workers run
 OUR_VARIABLES = ("WORKER_ID", "WORKER_NAME", "WORKER_INDEX")
 
 
@@ -159,14 +160,19 @@ def _secrets(worker: Mapping[str, Any]) -> Said:
             yield ("secrets", name), "this variable is set for every worker and cannot be given", "choose another name"
     lying = [*given["file"], *given["volume"]]
     for path in lying:
-        if not path.strip("/") or ".." in path.split("/"):
+        if not all(map(_is_name, path.removeprefix("/").removesuffix("/").split("/"))):
             yield (
                 ("secrets", path or "''"),
                 "this is no place inside of the secrets' directory",
                 "write one, such as db.key",
             )
-        if any(other.startswith(f"{path.rstrip('/')}/") for other in lying):
+        if any(other.startswith(f"{path.rstrip('/')}/") for other in lying if other != path):
             yield ("secrets", path), "it is the directory of another secret", "rename one of them"
+
+
+def _is_name(part: str) -> bool:
+    """Tell whether a part of a path can be the name of a file or directory on any system that has workers."""
+    return part not in ("", ".", "..") and len(part.encode(errors="replace")) <= MOST_NAME_BYTES and part.isprintable()
 
 
 def _size(file: Mapping[str, str]) -> int:
@@ -177,9 +183,12 @@ def _size(file: Mapping[str, str]) -> int:
 
 
 def _reload(worker: Mapping[str, Any]) -> Said:
-    overrides = worker.get("instances", {}).values()
-    if "reload" in worker and not worker.get("files") and not any(one.get("files") for one in overrides):
-        yield ("reload",), "there are no files whose change could be told", "add files, or remove reload"
+    if "reload" in worker and not any(map(_has_files, (worker, *worker.get("instances", {}).values()))):
+        yield ("reload",), "there are no files whose change could be told", "add files or secrets, or remove reload"
+
+
+def _has_files(worker: Mapping[str, Any]) -> bool:
+    return bool(worker.get("files")) or any("env" not in entry for entry in worker.get("secrets", ()))
 
 
 def _resources(worker: Mapping[str, Any]) -> Said:

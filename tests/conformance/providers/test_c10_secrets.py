@@ -225,6 +225,17 @@ def test_a_delivery_that_fails_leaves_the_old_whole(fleet: Fleet) -> None:
         fleet.do(Verb.DELETE, "other")
 
 
+def test_what_cannot_start_does_not_show_them(fleet: Fleet) -> None:
+    """Not even where the program is searched."""
+    spec = {**fleet.rig.shell(SHOWING), "program": "to-be-found"}
+    outcome = fleet.create(
+        "w", spec, secrets=(secret("env", "PATH", "/canary-1"), secret("env", "PASSWORD", "canary-2"))
+    )
+    assert outcome.error is not None
+    assert "to-be-found" in str(outcome.error)
+    assert "canary" not in repr(outcome.error) + str(outcome.error.as_dict()) + repr(outcome.observation)
+
+
 def test_files_that_name_secrets_lie_with_the_others(fleet: Fleet) -> None:
     """In the worker's own directory; and they change and go like files."""
     needs(fleet, "files")

@@ -120,7 +120,7 @@ def _explain_program(launch: Launch, number: int, text: str) -> RefusedError:
     if number == errno.ENOENT and "/" not in program:
         return RefusedError(
             "not_found",
-            f"program not found: {program} is in no directory of the worker's PATH ({launch.env.get('PATH', '')})",
+            f"program not found: {program} is in no directory of the worker's PATH",  # which may be, or have, a secret
             "Write its full path, or set PATH in env.",
         )
     if number == errno.ENOENT:
