@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,12 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.plugins.module_utils.model.store import Fault, Seen, StoreError
+from ansible_collections.hodei.workers.plugins.module_utils.stores.local import heads
+from ansible_collections.hodei.workers.plugins.module_utils.stores.local.heads import (
+    DIGEST_BYTES,
+    bucket_of,
+    digest_of,
+)
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
@@ -41,10 +49,19 @@ class Made(NamedTuple):
         with closing(sqlite3.connect(self.path)) as connection, connection as rows:
             assert rows.execute(statement, values).rowcount > 0
 
-    def fault(self) -> Fault:
-        """Return the one fault that reading everything ends in."""
+    def forge(self, changed: Callable[[bytes, bytes], tuple[bytes, bytes]]) -> None:
+        """Change document and digests of the head as somebody can who has the format and not the key."""
+        with closing(sqlite3.connect(self.path)) as connection, connection as rows:
+            document, digests, code = rows.execute("SELECT document, digests, code FROM head").fetchone()
+            new, others = changed(document, digests)
+            assert (new, others) != (document, digests)
+            code = code[:DIGEST_BYTES] + hashlib.sha256(others + new).digest()
+            rows.execute("UPDATE head SET document = ?, digests = ?, code = ?", (new, others, code))
+
+    def fault(self, read: Callable[[LocalStore], object] | None = None) -> Fault:
+        """Return the one fault that reading everything, or what ``read`` does, ends in."""
         try:
-            _read_all(self.open())
+            (read or _read_all)(self.open())
         except StoreError as error:
             return error.fault
         raise AssertionError("nothing was noticed")
@@ -59,6 +76,10 @@ def _read_all(store: LocalStore) -> None:
     for name in NAMES:
         assert [store.get(name, number).value.text() for number in (1, 2)] == _texts(name)
         assert store.get(name).value.text() == _texts(name)[1]
+
+
+def _read_one(store: LocalStore) -> object:
+    return store.get(NAMES[0])
 
 
 @pytest.fixture
@@ -107,7 +128,10 @@ def test_a_flipped_bit_anywhere_is_harmless_or_told(made: Made) -> None:
         ("UPDATE secret SET path = ? WHERE path = 'a'", ("x",)),
         ("UPDATE secret SET bucket = 3 WHERE path = ?", ("a",)),
         ("UPDATE secret SET key = ? WHERE path = 'a'", ("0" * 16,)),
-        ("UPDATE secret SET document = replace(CAST(document AS TEXT), ?, 'pending') WHERE path = 'a'", ("current",)),
+        (
+            "UPDATE secret SET document = CAST(replace(CAST(document AS TEXT), ?, 'pending') AS BLOB) WHERE path = 'a'",
+            ("current",),
+        ),
         ("UPDATE secret SET code = 7 WHERE path = ?", ("a",)),
         ("UPDATE secret SET code = zeroblob(32) WHERE path = ?", ("a",)),
         ("UPDATE value SET number = 3 - number + 10 WHERE path = ?", ("a",)),
@@ -125,6 +149,50 @@ def test_rows_removed_swapped_or_changed(made: Made, statement: str, values: tup
         return
     made.change(statement, *values)
     assert made.fault() is Fault.CORRUPT
+    assert made.fault(_read_one) is Fault.CORRUPT, "nor is a secret that somebody has removed taken for a missing one"
+
+
+def _later(made: Made) -> None:
+    """Say that it has got further than it has, so that an older copy passes for the newest."""
+    made.forge(lambda document, digests: (document.replace(b'"generation":7', b'"generation":9'), digests))
+
+
+def _without_one(made: Made) -> None:
+    """Take a secret away, with its place in the digests."""
+    made.change("DELETE FROM secret WHERE path = 'a'")
+    start = bucket_of("a") * DIGEST_BYTES
+    made.forge(lambda document, digests: (document, digests[:start] + digest_of([]) + digests[start + DIGEST_BYTES :]))
+
+
+@pytest.mark.parametrize("forge", [_later, _without_one])
+def test_a_head_that_was_written_without_the_key_is_noticed(made: Made, forge: Callable[[Made], None]) -> None:
+    """Its checksum is no secret, so whoever forges a head has it right; the code is what only the key makes."""
+    forge(made)
+    assert made.fault() is made.fault(_read_one) is Fault.CORRUPT
+
+
+def test_costs_that_somebody_forged_keep_no_machine_busy(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passphrase is not stretched as a file says that somebody else has written: here it would take all memory."""
+    costs = b',"memory":1073741824,"parallelism":1,"salt":"c2FsdHNhbHRzYWx0c2FsdA==","time":3}'
+    made.forge(lambda document, digests: (document.replace(b"}],", costs + b"],"), digests))
+    monkeypatch.setenv("WORDS", "correct horse battery staple")
+    with pytest.raises(StoreError) as caught:
+        LocalStore(made.path, key_source({"passphrase": {"env": "WORDS"}})).list()
+    assert caught.value.fault is Fault.CORRUPT
+
+
+def test_a_file_of_another_format_is_not_guessed_at(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a newer version has written is no damaged one, and nothing of it is read or written by these rules."""
+    store = made.open()
+    with store._file.write() as ledger:
+        monkeypatch.setattr(heads, "SCHEMA", 2)
+        ledger.head = replace(ledger.head, generation=ledger.head.generation + 1)
+    monkeypatch.undo()
+    store.close()
+    for call in (made.open().list, lambda: made.open().put(NAMES[0], SecretValue(b"x"))):
+        with pytest.raises(HodeiError, match="format 2, and this version reads format 1") as caught:
+            call()
+        assert caught.value.kind is Kind.COMPATIBILITY
 
 
 def test_an_older_row_put_back_alone_is_noticed(made: Made) -> None:
@@ -135,7 +203,7 @@ def test_an_older_row_put_back_alone_is_noticed(made: Made) -> None:
     store.put(NAMES[0], SecretValue(b"three"))
     store.close()
     made.change("UPDATE secret SET document = ?, code = ? WHERE path = 'a'", document, code)
-    assert made.fault() is Fault.CORRUPT
+    assert made.fault() is made.fault(_read_one) is Fault.CORRUPT
 
 
 def test_an_older_head_put_back_alone_is_noticed(made: Made) -> None:

@@ -49,6 +49,7 @@ class Ledger:
         """Return a secret, an empty record when there is none."""
         bucket = bucket_of(name.path)
         if name.path not in self._codes(bucket):
+            self._refuse_renamed(bucket)
             return Record(name, self.head.key)
         found = "SELECT path, key, document, code FROM secret WHERE bucket = ? AND path = ?"
         row = self._connection.execute(found, (bucket, name.path)).fetchone()
@@ -58,8 +59,7 @@ class Ledger:
 
     def bucket(self, number: int) -> list[Record]:
         """Return the secrets of one bucket."""
-        found = "SELECT path, key, document, code FROM secret WHERE bucket = ? ORDER BY path"
-        rows = [_typed(row, str, str, bytes, bytes) for row in self._connection.execute(found, (number,))]
+        rows = self._rows(number)
         self._check(number, [code for _path, _key, _document, code in rows])
         return [self._believed(*row) for row in rows]
 
@@ -146,13 +146,27 @@ class Ledger:
         if digest_of(codes) != self.head.digest(bucket):
             raise corrupt("secrets were removed, added or put back behind its back")
 
+    def _rows(self, bucket: int) -> list[tuple[str, str, bytes, bytes]]:
+        found = "SELECT path, key, document, code FROM secret WHERE bucket = ? ORDER BY path"
+        return [_typed(row, str, str, bytes, bytes) for row in self._connection.execute(found, (bucket,))]
+
+    def _refuse_renamed(self, bucket: int) -> None:
+        """Raise CORRUPT when a row lies under another's path, where nobody would find it: digests cover what rows hold only."""
+        for path, key, document, code in self._rows(bucket):
+            self._confirm(path, key, document, code)
+            if records.path_of(document) != path:
+                raise corrupt("its row is another's", path)
+
     def _believed(self, path: str, key: str, document: bytes, code: bytes) -> Record:
-        if not self._kek(key).confirms(code, "secret", document):
-            raise corrupt("its row is not what was written", path)
+        self._confirm(path, key, document, code)
         record = records.decode(document, key)
         if record.name.path != path:
             raise corrupt("its row is another's", path)
         return record
+
+    def _confirm(self, path: str, key: str, document: bytes, code: bytes) -> None:
+        if not self._kek(key).confirms(code, "secret", document):
+            raise corrupt("its row is not what was written", path)
 
     def _kek(self, key: str) -> crypto.Kek:
         if all(one.id != key for one in self.head.keys):

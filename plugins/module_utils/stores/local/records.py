@@ -213,6 +213,11 @@ def encode(record: Record) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
+def path_of(text: bytes) -> str:
+    """Return whose record ``encode`` wrote; only for text that was authenticated."""
+    return str(json.loads(text)["path"])
+
+
 def decode(text: bytes, key: str) -> Record:
     """Return what ``encode`` wrote under a key; only for text that was authenticated."""
     document = json.loads(text)
