@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.broker_desk import SHORTEST_WITHIN
+from ansible_collections.hodei.workers.plugins.module_utils.broker.given_values import SHORTEST_WITHIN
 from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
 
 try:

@@ -13,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def bed() -> Iterator[Bed]:
 def asked(playbook: Playbook, key: bytes = b"", path: str = "") -> str:
     """Ask a broker by hand, without any check that the client makes; ``key`` is one that may be another."""
     address = path or os.path.join(playbook.directory, playbook.name)
-    ours = replace(playbook, key=key or playbook.key)
+    ours = playbook._replace(key=key or playbook.key)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(20)
         connection.connect(address)
@@ -83,7 +82,7 @@ def test_a_descendant_without_the_key_gets_nothing(bed: Bed) -> None:
     bed.client().ask(read())
     code = f"""if True:
         import sys; sys.path.insert(0, {str(collections())!r})
-        from {asked.__module__} import asked, replace, playbook_at
+        from {asked.__module__} import asked, playbook_at
         theirs = playbook_at({playbook.pid}, {playbook.directory!r})
         print(theirs.name == {playbook.name!r}, asked(theirs, path=theirs.directory + "/" + {playbook.name!r}))"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -129,7 +128,7 @@ def test_nobody_gets_anything_by_the_id_of_a_dead_playbook(bed: Bed) -> None:
     """A process that has got the id since started at another time: nobody serves it for the dead one."""
     playbook = bed.playbook
     with pytest.raises(HodeiError, match="ansible-playbook has ended"):
-        bed.start(replace(playbook, started=playbook.started - 1))
+        bed.start(playbook._replace(started=playbook.started - 1))
     assert bed.client(playbook).ask(read()).body.decode() == CANARY, "the control"
 
 
@@ -149,7 +148,7 @@ def impostor(bed: Bed, playbook: Playbook, key: bytes, uid: int) -> AbstractCont
         while True:
             connection, _unused = listener.accept()
             with connection, suppress(HungUpError, OSError):
-                opening = Opening(replace(playbook, key=key), os.getpid(), peer_of(connection).pid)
+                opening = Opening(playbook._replace(key=key), os.getpid(), peer_of(connection).pid)
                 open_as_broker(connection, opening)
                 frame = receive(connection)
                 (bed.place / "stolen").write_text(str(frame.head if frame else ""))

@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..broker.client import Client
-from ..broker.given_values import SHORTEST_WITHIN, Given
 from ..broker.playbook import Playbook, possible, this_playbook
 from ..broker.wire import Frame
-from ..model.secret_value import SecretValue
 
-__all__ = ["SHORTEST_WITHIN", "Alone", "Desk", "desk"]
 _BROKER = "ansible_collections.hodei.workers.plugins.module_utils.ansible.broker_program"
 
 
@@ -36,12 +33,15 @@ class Alone:
     """No broker can run here: the process logs in by itself, for each question."""
 
     def __init__(self) -> None:
+        from ..broker.given_values import Given
+
         self._given = Given(bytes.hex)
 
     def ask(self, request: Mapping[str, Any]) -> Frame:
         """Read, and log out at once. Raises HodeiError."""
         from ..broker.client import Refused
         from ..broker.service import Service
+        from ..model.secret_value import SecretValue
         from .store_session import open_session
 
         service = Service(open_session, bytes.hex)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.errors import HodeiError, Kind
 from .directory import PrivateDirectory
-from .given_values import LONGEST_WITHIN
 from .playbook import Playbook, ended
 from .processes import peer_of, started_at
 from .wire import Frame, HungUpError, Opening, ProtocolError, open_as_client, receive, send
@@ -170,6 +169,8 @@ class Client:
 
 def _portions(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
     """Divide texts into questions, each text after its position; of what is long, pieces overlap by what may be found in them."""
+    from .given_values import LONGEST_WITHIN  # lookups need it not
+
     portion: list[tuple[int, str]] = []
     size = 0
     for number, text in enumerate(texts):

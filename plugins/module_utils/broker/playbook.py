@@ -13,9 +13,8 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.errors import HodeiError, Kind
 from .processes import started_at
@@ -25,8 +24,7 @@ VERSION = 1
 _AT_RANDOM, _RANDOM_BYTES = 25, 16
 
 
-@dataclass(frozen=True)
-class Playbook:
+class Playbook(NamedTuple):
     """One ansible-playbook: its process, when that started (clock ticks since boot), and the key of its forks.
 
     ``directory`` is a private directory that lives as long as it does.
@@ -35,7 +33,10 @@ class Playbook:
     pid: int
     started: int
     directory: str
-    key: bytes = field(repr=False)
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"Playbook({self.pid})"  # who has the key is let in
 
     @property
     def name(self) -> str:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Category(str, Enum):
@@ -122,8 +122,7 @@ class HodeiError(Exception):
         }
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong in a user's document.
 
     ``path`` is written as people point at it (``workers[3].resources.memory``), ``message`` says what is

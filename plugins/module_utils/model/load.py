@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from .errors import HodeiError, InvalidDocument, Kind, Problem
@@ -89,7 +88,7 @@ def _of_a_worker(problems: list[Problem]) -> list[Problem]:
         if unknown is None or not problem.hint.startswith("the fields here are"):
             return problem
         own = f"{problem.hint}; keys of your own, for anchors, begin with x-: x-{unknown[1]}"
-        return replace(problem, hint=of_a_worker(unknown[1]) or own)
+        return problem._replace(hint=of_a_worker(unknown[1]) or own)
 
     return [better(problem) for problem in problems]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -146,7 +145,7 @@ def _sourced(problems: Iterable[Problem], sources: Mapping[str, str]) -> list[Pr
 
     def sourced(problem: Problem) -> Problem:
         head = problem.path.partition(".")[0].partition("[")[0]
-        return problem if problem.source or head not in sources else replace(problem, source=sources[head])
+        return problem if problem.source or head not in sources else problem._replace(source=sources[head])
 
     return [sourced(problem) for problem in problems]
 
