@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.hodei.workers.plugins.module_utils.broker.given_values import SHORTEST_WITHIN
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.broker_desk import may_be_within
 from ansible_collections.hodei.workers.plugins.plugin_utils import secrets
 
 try:
@@ -62,9 +62,7 @@ class Recogniser:
 
     def _variable(self, value: str) -> str:
         name = self._vaulted.get(value, "")
-        return name or next(
-            (name for text, name in self._vaulted.items() if len(text) >= SHORTEST_WITHIN and text in value), ""
-        )
+        return name or next((name for text, name in self._vaulted.items() if may_be_within(text) and text in value), "")
 
 
 def vaulted_values(sources: Iterable[Any], variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

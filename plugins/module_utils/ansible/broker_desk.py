@@ -60,6 +60,13 @@ class Alone:
         """Nothing is kept."""
 
 
+def may_be_within(text: str) -> bool:
+    """Tell whether a value is long enough to be recognised within a longer text."""
+    from ..broker.given_values import SHORTEST_WITHIN
+
+    return len(text) >= SHORTEST_WITHIN
+
+
 _desks: dict[int, Desk] = {}
 
 
