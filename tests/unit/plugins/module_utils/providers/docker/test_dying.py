@@ -23,6 +23,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.ima
 from ansible_collections.hodei.workers.plugins.module_utils.providers.docker.logs import Log, read
 
 TIMEOUT = 0.3
+PATIENT = 30.0  # a busy machine is not silent
 VERSION = json.dumps({"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}).encode()
 LINE = b"2026-01-01T00:00:00.000000001Z one\n"
 FRAME = b"\1\0\0\0" + len(LINE).to_bytes(4, "big") + LINE
@@ -42,7 +43,8 @@ class Dying:
         self._first, self._silent = chunk(first), silent
         self._over = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
-        self.engine = Engine(Endpoint("tcp://127.0.0.1:{}".format(*self._server.getsockname()[1:])), TIMEOUT)
+        address = "tcp://127.0.0.1:{}".format(*self._server.getsockname()[1:])
+        self.engine = Engine(Endpoint(address), TIMEOUT if silent else PATIENT)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
