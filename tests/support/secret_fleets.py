@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key, stored_keys
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.access import Asking, LateAudit
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.access import Asking
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import LateAudit
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.credentials import Credentials
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.stores import open_stores

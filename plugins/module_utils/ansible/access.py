@@ -1,29 +1,36 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Access rules and the audit chain around the stores of a task."""
+"""Who may use the secrets of a task: who asks, by which rules, and the stores with both around them.
+
+Rules are those that the last converge wrote down: what the variables of a play say cannot widen them.
+"""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from ..access.audit.writer import Audit
 from ..access.guarded import GuardedStore
 from ..access.identity.uid import of_this_process
 from ..access.rules import RulePolicy
-from ..model.access import AccessContext, AccessRule
-from ..model.audit import Anchor, AuditHead, Auditor, Entry
-from ..model.errors import HodeiError, Kind
+from ..engine.state.sqlite import SqliteState
+from ..model.access import AccessContext, AccessRule, access_rules
+from ..model.address import SECRET
+from ..model.audit import Auditor
+from ..model.mounts import STORE
 from ..model.principal import Principal, Verified
+from ..model.records import Resource
+from ..model.secret_name import SecretName
 from ..model.store import Store
-from .audit_chain import audit_directory, open_audit
+from ..model.worker import Instance
 
-Rules = Mapping[tuple[str, str], Sequence[AccessRule]]  # by store and path
+Rules: TypeAlias = dict[tuple[str, str], tuple[AccessRule, ...]]  # by store and path
+_Stamp: TypeAlias = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Admission:
+class Terms:
     """Who asks, whose the secrets are, and what rules give to others."""
 
     principal: Principal
@@ -63,103 +70,24 @@ class Admission:
 
     def policy(self, store: str) -> RulePolicy:
         """Return what decides about the secrets of one store."""
-        rules = {path: tuple(found) for (named, path), found in self.rules.items() if named == store}
+        rules = {path: found for (named, path), found in self.rules.items() if named == store}
         return RulePolicy(self.owner, rules)
 
 
-def admission(principal: Principal, directory: Path, rules: Rules) -> Admission:
+def terms_of(principal: Principal, directory: Path, rules: Rules) -> Terms:
     """Return on what terms a principal works with a fleet's secrets: a user of this host who may open the fleet's key is its owner."""
     own = principal.subject if principal.verified is Verified.UID else f"uid:{directory.stat().st_uid}"
-    return Admission(principal, own, rules)
+    return Terms(principal, own, rules)
 
 
-def of_this_user() -> Admission:
+def of_this_user() -> Terms:
     """Return the terms of who runs this process as the owner."""
     principal = of_this_process()
-    return Admission(principal, principal.subject, {})
-
-
-class LateAudit:
-    """The chain of an owner, opened when something is recorded: most tasks only look. ``settings`` are `audit` in normal form;
-    ``anchored`` returns how far the state knows the chains to have got.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        owner: str,
-        settings: Mapping[str, Any] | None = None,
-        *,
-        anchored: Callable[[], Mapping[str, AuditHead]] = dict,
-        warn: Callable[[str], None] | None = None,
-    ) -> None:
-        self._settings = settings or {}
-        self._warn = warn
-        self._place = audit_directory(directory)
-        self._anchored = anchored
-        self._open = lambda: open_audit(directory, owner, self._settings, anchored=anchored(), warn=warn)
-        self._audit: Audit | None = None
-        self._fresh = False
-
-    def record(self, *entries: Entry, sync: bool = True) -> None:
-        """Record entries, see ``model.audit.Auditor``."""
-        self._audit = self._audit or self._open()
-        self._audit.record(*entries, sync=sync)
-        self._fresh = True
-
-    def anchor(self, opened: Callable[[], AbstractContextManager[Sequence[Anchor]]]) -> None:
-        """Tell anchors how far the chain has got, if that is news: by this run, or by one before that was cut short. Each of them is
-        told, whatever becomes of the others.
-
-        Raises HodeiError, or warns, as the user wants it for what cannot be recorded.
-        """
-        recorded, problems = self._fresh, list(self._tell(opened))
-        if not problems:
-            return
-        if self._warn is None or self._settings.get("on_failure", "deny") == "deny":
-            raise _not_anchored(problems) if recorded else problems[0]
-        for problem in problems:
-            self._warn(f"how far the audit chain has got is not known to all its anchors: {problem}")
-
-    def _tell(self, opened: Callable[[], AbstractContextManager[Sequence[Anchor]]]) -> Iterator[HodeiError]:
-        """Tell anchors; yield what went wrong."""
-        try:
-            if not self._fresh and not self._is_behind():
-                return
-            self._fresh = False
-            audit = self._audit = self._audit or self._open()
-            with opened() as anchors:
-                for one in anchors:
-                    try:
-                        audit.anchor(one)
-                    except HodeiError as error:
-                        yield error
-        except HodeiError as error:
-            yield error
-
-    def _is_behind(self) -> bool:
-        """Whether the chain has got further than the state knows. Raises HodeiError when it is gone or cut off."""
-        known = self._anchored()
-        if not known and not self._place.is_dir():
-            return False
-        self._audit = self._audit or self._open()
-        head = self._audit.head()
-        return head is not None and known.get(head.writer) != head
-
-
-def _not_anchored(problems: Sequence[HodeiError]) -> HodeiError:
-    first = problems[0]
-    more = f"; and {len(problems) - 1} more could not be told" if len(problems) > 1 else ""
-    return HodeiError(
-        Kind.CONFLICT if any(one.kind is Kind.CONFLICT for one in problems) else first.kind,
-        f"what was done with secrets is done and recorded, but not anchored: {first.message}{more}",
-        hint=f"{first.hint} The next run anchors what this one could not.",
-        retryable=first.retryable,
-    )
+    return Terms(principal, principal.subject, {})
 
 
 def guard(
-    stores: Mapping[str, Store], auditor: Auditor, asking: Asking, terms: Admission | None = None
+    stores: Mapping[str, Store], auditor: Auditor, asking: Asking, terms: Terms | None = None
 ) -> dict[str, GuardedStore]:
     """Return stores that ask first and record; without terms for the owner, who runs this task."""
     terms = terms or of_this_user()
@@ -167,3 +95,55 @@ def guard(
         name: GuardedStore(store, terms.principal, terms.policy(name), auditor, asking.context, store_name=name)
         for name, store in stores.items()
     }
+
+
+def rules_of(resources: Iterable[Resource]) -> Rules:
+    """Return the rules of the secrets that a converge has made, by store and path."""
+    return {
+        (one.provider.removeprefix(STORE), one.address.name): access_rules(one.spec.get("access", ()))
+        for one in resources
+        if one.address.kind == SECRET
+    }
+
+
+def written_rules(secrets: Iterable[Instance]) -> Rules:
+    """Return the rules that stand in a document, by store and path."""
+    return {
+        (one.provider.removeprefix(STORE), one.address.name): access_rules(one.recorded.get("access", ()))
+        for one in secrets
+    }
+
+
+class RememberedRules:
+    """The rules in the state of an owner, read again whenever that was written; shared by threads."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "state.db"
+        self._read: tuple[_Stamp, Rules] = ((), {})
+
+    def of(self, store: str, name: SecretName) -> tuple[AccessRule, ...] | None:
+        """Return the rules of a secret; None when no converge has made it. Raises HodeiError when the state cannot be read."""
+        stamp = self._stamp()
+        known, rules = self._read
+        if stamp != known:
+            rules = self._load() if stamp else {}
+            self._read = stamp, rules
+        return rules.get((store, name.path))
+
+    def _stamp(self) -> _Stamp:
+        """Return what changes with each write: a new log, or a longer one, or the file that it went into."""
+        found = []
+        for path in (self._path, self._path.with_name("state.db-wal")):
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            found.append((status.st_mtime_ns, status.st_size))
+        return tuple(found)
+
+    def _load(self) -> Rules:
+        state = SqliteState(self._path, read_only=True)
+        try:
+            return rules_of(state.read().resources)
+        finally:
+            state.close()

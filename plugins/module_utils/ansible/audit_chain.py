@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ..access.audit import keys
 from ..access.audit.ends import refuse_lost
 from ..access.audit.writer import Audit, Rotation
-from ..model.audit import AuditHead
+from ..model.audit import Anchor, AuditHead, Entry
+from ..model.errors import HodeiError, Kind
 
 _DIRECTORY = "audit"
 
@@ -70,3 +72,82 @@ def writer_name(owner: str) -> str:
     parts = (owner, platform.node(), str(os.geteuid()))
     plain = (re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]", "-", part)) for part in parts)
     return "/".join(part.lstrip("-.") or "_" for part in plain)
+
+
+class LateAudit:
+    """The chain of an owner, opened when something is recorded: most tasks only look. ``settings`` are `audit` in normal form;
+    ``anchored`` returns how far the state knows the chains to have got.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        owner: str,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        anchored: Callable[[], Mapping[str, AuditHead]] = dict,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        self._settings = settings or {}
+        self._warn = warn
+        self._place = audit_directory(directory)
+        self._anchored = anchored
+        self._open = lambda: open_audit(directory, owner, self._settings, anchored=anchored(), warn=warn)
+        self._audit: Audit | None = None
+        self._fresh = False
+
+    def record(self, *entries: Entry, sync: bool = True) -> None:
+        """Record entries, see ``model.audit.Auditor``."""
+        self._audit = self._audit or self._open()
+        self._audit.record(*entries, sync=sync)
+        self._fresh = True
+
+    def anchor(self, opened: Callable[[], AbstractContextManager[Sequence[Anchor]]]) -> None:
+        """Tell anchors how far the chain has got, if that is news: by this run, or by one before that was cut short. Each of them is
+        told, whatever becomes of the others.
+
+        Raises HodeiError, or warns, as the user wants it for what cannot be recorded.
+        """
+        recorded, problems = self._fresh, list(self._tell(opened))
+        if not problems:
+            return
+        if self._warn is None or self._settings.get("on_failure", "deny") == "deny":
+            raise _not_anchored(problems) if recorded else problems[0]
+        for problem in problems:
+            self._warn(f"how far the audit chain has got is not known to all its anchors: {problem}")
+
+    def _tell(self, opened: Callable[[], AbstractContextManager[Sequence[Anchor]]]) -> Iterator[HodeiError]:
+        """Tell anchors; yield what went wrong."""
+        try:
+            if not self._fresh and not self._is_behind():
+                return
+            self._fresh = False
+            audit = self._audit = self._audit or self._open()
+            with opened() as anchors:
+                for one in anchors:
+                    try:
+                        audit.anchor(one)
+                    except HodeiError as error:
+                        yield error
+        except HodeiError as error:
+            yield error
+
+    def _is_behind(self) -> bool:
+        """Whether the chain has got further than the state knows. Raises HodeiError when it is gone or cut off."""
+        known = self._anchored()
+        if not known and not self._place.is_dir():
+            return False
+        self._audit = self._audit or self._open()
+        head = self._audit.head()
+        return head is not None and known.get(head.writer) != head
+
+
+def _not_anchored(problems: Sequence[HodeiError]) -> HodeiError:
+    first = problems[0]
+    more = f"; and {len(problems) - 1} more could not be told" if len(problems) > 1 else ""
+    return HodeiError(
+        Kind.CONFLICT if any(one.kind is Kind.CONFLICT for one in problems) else first.kind,
+        f"what was done with secrets is done and recorded, but not anchored: {first.message}{more}",
+        hint=f"{first.hint} The next run anchors what this one could not.",
+        retryable=first.retryable,
+    )

@@ -22,23 +22,20 @@ from ..durable.draft import draft_of, sync_directory, write_durably
 from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.audit import AuditHead
-from ..model.configs import read_audit, read_stores
-from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..stores.registry import store_schemas
-from .access import Asking, LateAudit
+from ..model.errors import HodeiError, Kind
+from .access import Asking
 from .audit_anchors import opened_anchors
-from .audit_chain import audit_directory, writer_name
+from .audit_chain import LateAudit, audit_directory, writer_name
 from .credentials import Credentials
+from .payload import Payload, locate, written_settings
 from .reading import moment
 from .remembered import SETTINGS, remembered_by
-from .session import Payload, read_payload, read_settings, state_directory
 
 
 def run_audit_info(module: AnsibleModule) -> dict[str, Any]:
     """Read the chain: what was done, and whether anybody changed it."""
     params = module.params
-    settings = read_settings(payload := read_payload(params), os.environ)
-    directory = state_directory(payload, settings)
+    payload, settings, directory = locate(params)
     place = audit_directory(directory)
     lines = read_chain(place)
     since = moment(params["since"])
@@ -128,15 +125,11 @@ def _known(
     state: SqliteState, payload: Payload, owner: str, directory: Path, given: Any, writer: str
 ) -> dict[str, AuditHead | None]:
     """Ask the state, and the anchors that are named or configured, how far the chain had got."""
-    stores, problems = read_stores(payload.stores, store_schemas())
-    audit, wrong = read_audit(payload.audit, stores)
-    if problems := [*problems, *wrong]:
-        raise InvalidDocument(problems)
-    settings = remembered_by(state).get(SETTINGS) or {"audit": audit}
+    said = written_settings(payload)
+    settings = remembered_by(state).get(SETTINGS) or said
     configs = settings["audit"]["anchors"] if given is None else given
-    known = Credentials(
-        settings.get("stores", {}) | stores, stores_directory(directory), LateAudit(directory, owner), Asking()
-    )
+    stores = settings.get("stores", {}) | said["stores"]
+    known = Credentials(stores, stores_directory(directory), LateAudit(directory, owner), Asking())
     with closing(known), opened_anchors(configs, state, known, directory, read_only=True) as anchors:
         return {one.name: one.get(writer) for one in anchors}
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,10 +16,6 @@ from ..access.audit import chain
 from ..access.audit.ends import next_key
 from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
-from ..model.configs import read_audit, read_stores
-from ..model.errors import InvalidDocument
-from ..model.identity import read_identity
-from ..stores.registry import store_schemas
 from .access import Asking
 from .arguments import seconds
 from .audit_anchors import opened_anchors
@@ -28,17 +23,15 @@ from .audit_chain import open_audit
 from .audit_info import read_chain, records_of
 from .credentials import Credentials
 from .identity import refuse_claim
+from .payload import locate, written_settings
 from .remembered import SETTINGS, remembered_by
-from .session import Payload, read_payload, read_settings, state_directory
 
 
 def run_audit_key(module: AnsibleModule) -> dict[str, Any]:
     """Change the key when it is as old as the user wants it to be at most, and let anchors know."""
-    payload = read_payload(module.params)
-    settings = read_settings(payload, os.environ)
-    directory = state_directory(payload, settings)
+    payload, settings, directory = locate(module.params)
     limit = seconds(module.params, "max_age", 0.0)
-    written = _settings(payload)
+    written = written_settings(payload)
     with closing(SqliteState(directory / "state.db", read_only=module.check_mode)) as state:
         found = remembered_by(state).get(SETTINGS) or written
         refuse_claim(found["identity"], "change the audit key")
@@ -55,16 +48,6 @@ def run_audit_key(module: AnsibleModule) -> dict[str, Any]:
                 audit.anchor(*anchors)
     public = str(audit.directory / "keys" / f"{key}.pub")
     return {"changed": changed, "key": key, "public_key": public, "age": int(age)}
-
-
-def _settings(payload: Payload) -> dict[str, Any]:
-    """Return what the task says, for a fleet that has not been converged since it has secrets. Raises InvalidDocument."""
-    stores, problems = read_stores(payload.stores, store_schemas())
-    audit, wrong = read_audit(payload.audit, stores)
-    identity, more = read_identity(payload.identity)
-    if problems := [*problems, *wrong, *more]:
-        raise InvalidDocument(problems)
-    return {"audit": audit, "identity": identity, "stores": stores}
 
 
 def _since(records: Sequence[chain.Record], key: str) -> float:

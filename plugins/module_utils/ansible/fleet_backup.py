@@ -26,12 +26,12 @@ from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..model.identity import read_identity
 from ..stores.registry import store_type
 from .accept import STORE, seen_now
-from .access import LateAudit
-from .audit_chain import audit_directory
+from .audit_chain import LateAudit, audit_directory
 from .credentials import Credentials
 from .identity import refuse_claim
+from .payload import locate
 from .remembered import SEEN, remembered_by, seen_before
-from .session import open_credentials, read_payload, read_settings, refuse_place, state_directory
+from .session import open_credentials, refuse_place
 
 _AUDIT, _STORES = "audit/", "stores/"
 _Part: TypeAlias = Callable[..., bool]
@@ -40,9 +40,7 @@ _Part: TypeAlias = Callable[..., bool]
 def run_backup(module: AnsibleModule) -> dict[str, Any]:
     """Write a backup, or restore one."""
     params = module.params
-    payload = read_payload(params)
-    settings = read_settings(payload, os.environ)
-    directory = state_directory(payload, settings)
+    payload, settings, directory = locate(params)
     owner, lineage = settings["owner"].value, settings["lineage"].value
     path = Path(params["path"]).expanduser()
     with closing(open_credentials(payload, owner, directory)) as credentials:

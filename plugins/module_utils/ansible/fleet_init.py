@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from contextlib import closing
@@ -16,13 +15,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..engine.state.keys import create_key, has_key, stores_directory
 from ..engine.state.sqlite import SqliteState
-from ..model.configs import read_audit, read_providers, read_stores
+from ..model.configs import read_providers
 from ..model.credential import written
-from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..model.identity import read_identity
+from ..model.errors import HodeiError, Kind
 from ..model.place import Place
 from ..providers.registry import ConfigSchemas
-from .session import Payload, open_credentials, origin_of, read_payload, read_settings, refuse_place, state_directory
+from .payload import Payload, locate, written_settings
+from .session import open_credentials, origin_of, refuse_place
 
 
 def run_init(module: AnsibleModule) -> dict[str, Any]:
@@ -31,9 +30,7 @@ def run_init(module: AnsibleModule) -> dict[str, Any]:
         from .uninstalling import run_uninstall
 
         return run_uninstall(module)
-    payload = read_payload(module.params)
-    settings = read_settings(payload, os.environ)
-    directory = state_directory(payload, settings)
+    payload, settings, directory = locate(module.params)
     owner = settings["owner"].value
     wished = settings["lineage"].value
     refuse_place(directory, payload.backend)
@@ -82,25 +79,21 @@ def _found_stores(
 
     Returns what was made, and what the user accepts that it is as it is.
     """
-    from ..stores.registry import store_schemas, store_type
+    from ..stores.registry import store_type
     from .accept import Acceptance, seen_now
     from .audit_chain import found_audit, open_audit
     from .remembered import SEEN
 
     look_only = module.check_mode
-    stores, problems = read_stores(payload.stores, store_schemas())
-    audit, wrong = read_audit(payload.audit, stores)
-    identity, more = read_identity(payload.identity)
-    if problems := [*problems, *wrong, *more]:
-        raise InvalidDocument(problems)
+    said = written_settings(payload)
     with closing(open_credentials(payload, owner, directory)) as credentials:
-        acceptance = Acceptance(module.params["accept"], credentials, identity, directory, state)
+        acceptance = Acceptance(module.params["accept"], credentials, said["identity"], directory, state)
         entries = acceptance.chain(look_only=look_only)
         anchored = state.anchors() if state.exists() and not entries else {}
         # First: reading the key of a store in another one is recorded.
         audit_key = found_audit(directory, anchored, look_only=look_only)
         made, new = [], {}
-        for name, config in stores.items():
+        for name, config in said["stores"].items():
             kind, home = store_type(config["type"]), stores_directory(directory) / name
             if kind.found is not None:
                 found = kind.found(name, credentials.store(name), home, look_only)
@@ -111,7 +104,7 @@ def _found_stores(
             state.remember(new)
         entries += acceptance.stores(look_only=look_only)
     if entries and not look_only:
-        open_audit(directory, owner, audit, anchored=anchored, warn=module.warn).record(*entries)
+        open_audit(directory, owner, said["audit"], anchored=anchored, warn=module.warn).record(*entries)
     return made + audit_key, [one.why for one in entries]
 
 

@@ -15,7 +15,8 @@ from ..engine.current import Holding, holdings
 from ..engine.survey import survey
 from ..model.address import Address
 from ..model.states import WorkerState
-from .session import open_session, read_payload, read_settings, state_directory
+from .payload import locate
+from .session import open_session
 
 #: Providers whose workers run on this machine, with the Python that runs Ansible; in others Ansible has to look for one.
 _HERE = ("process",)
@@ -39,9 +40,7 @@ class Listed:
 def list_fleet(payload: str, environ: Mapping[str, str]) -> Listed:
     """Look at a fleet. Raises HodeiError; a fleet that was never initialised has no hosts."""
     params = {"_payload": payload}
-    read = read_payload(params)
-    settings = read_settings(read, environ)
-    directory = state_directory(read, settings)
+    read, settings, directory = locate(params, environ)
     owner = settings["owner"].value
     if not directory.exists():
         return Listed(owner, warnings=(f"there is no fleet of owner '{owner}' in {directory} yet, so it has no hosts",))

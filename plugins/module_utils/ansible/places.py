@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.state.keys import owner_directory
-from ..model.errors import HodeiError, Kind
+from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
 from ..providers.relocating import successor
 
 
-def owners_place(owner: str, backend: Mapping[str, Any], state_dir: Any) -> Path:
-    """Return the directory of an owner, without touching it. Raises HodeiError(conflict) for an owner that got another name."""
+def owners_place(owner: Any, backend: Mapping[str, Any], state_dir: Any) -> Path:
+    """Return the directory of an owner, without touching it.
+
+    Raises InvalidDocument where none is named, HodeiError(conflict) for one that got another name.
+    """
+    if not owner:
+        hint = "set hodei_owner: whose fleet this is, such as ci-prod"
+        raise InvalidDocument([Problem("owner", "the owner is missing", hint)])
     if backend.get("path"):
         return Path(os.path.abspath(os.path.expanduser(backend["path"])))
     directory = owner_directory(owner, state_dir)

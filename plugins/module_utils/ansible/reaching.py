@@ -18,7 +18,8 @@ from ..model.ports import ExecRequest, ExecResult, Observation, Provider, Target
 from ..model.quantities import parse_duration
 from ..providers.registry import ConfigSchemas
 from .credentials import Credentials
-from .session import make_provider, open_credentials, read_payload, read_settings, state_directory
+from .payload import locate
+from .session import make_provider, open_credentials
 
 #: Options that say where the fleet is, as the modules take them.
 PLACE = ("owner", "lineage", "backend", "providers", "stores")
@@ -39,9 +40,8 @@ class ReachedWorker:
 
     @cached_property
     def _providers(self) -> dict[str, Provider]:
-        payload = read_payload({name: self._options.get(name) for name in PLACE})
-        settings = read_settings(payload, self._environ)
-        directory = state_directory(payload, settings)
+        options = {name: self._options.get(name) for name in PLACE}
+        payload, settings, directory = locate(options, self._environ)
         configs, problems = read_providers(payload.providers, ConfigSchemas())
         if problems:
             raise InvalidDocument(problems)

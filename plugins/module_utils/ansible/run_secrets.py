@@ -22,9 +22,9 @@ from ..model.ports import StateStore
 from ..model.records import Resource
 from ..model.worker import Document
 from ..stores.objects import SecretObjects
-from .access import Asking, LateAudit, admission
-from .access_rules import rules_of, written_rules
+from .access import Asking, rules_of, terms_of, written_rules
 from .audit_anchors import opened_anchors
+from .audit_chain import LateAudit
 from .credentials import Credentials
 from .identity import of_environment
 from .remembered import SEEN, SETTINGS, remembered_by
@@ -82,7 +82,7 @@ class RunSecrets:
             auditor=self._audit,
             asking=self._asking,
             credentials=self.credentials,
-            terms=admission(principal, self._directory, rules),
+            terms=terms_of(principal, self._directory, rules),
             remembered=self._remembered,
             destroying=destroying,
             formerly=formerly,

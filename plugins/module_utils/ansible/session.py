@@ -19,32 +19,26 @@ from ..engine.state.holder import this_process
 from ..engine.state.keys import FleetKey, load_key, stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.address import SECRET
-from ..model.configs import read_backend, read_providers, read_stores
-from ..model.entries import Fragment
-from ..model.errors import HodeiError, InvalidDocument, Kind, Problem
-from ..model.parse import RawDocument, parse
-from ..model.place import Place
+from ..model.configs import read_providers, read_stores
+from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.ports import Inheriting, Provider, StateStore
 from ..model.records import State
-from ..model.settings import Setting, resolve
+from ..model.settings import Setting
 from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
 from ..stores.registry import store_schemas
-from .access import Asking, LateAudit
+from .access import Asking
+from .audit_chain import LateAudit
 from .credentials import Credentials
 from .owning import Origin, find_origin, names_before, not_moved_yet
-from .places import owners_place
+from .payload import NO_LINEAGE, Payload, locate, parse_payload
 from .run_secrets import RunSecrets
-from .sealed_arguments import opened
 
 if TYPE_CHECKING:
     from ..stores.objects import SecretObjects
 
-#: Stands in for the lineage where a document is checked before its fleet has one.
-NO_LINEAGE = "00000000-0000-0000-0000-000000000000"
 #: States for which it is enough to name what is meant.
 _NAMES_SUFFICE = ("absent", "destroyed", "restored")
-DEFAULT_PROVIDERS = {"local": {"type": "process"}}
 
 
 @dataclass
@@ -79,81 +73,6 @@ class Session:
             self.run_secrets.conclude()
 
 
-@dataclass(frozen=True)
-class Payload:
-    """What the action plugin gathered, with arguments, files and variables already in their order of precedence."""
-
-    owner: Any
-    lineage: Any
-    backend: Mapping[str, Any]
-    providers: Any
-    stores: Any
-    audit: Any
-    identity: Any
-    fragments: tuple[Fragment, ...]
-    secrets: tuple[Fragment, ...]
-    variables: Mapping[str, Any]
-    sources: Mapping[str, str] = field(default_factory=dict)
-    deleting: bool = False
-    moved: Any = None
-    progress: str = ""  # the file that somebody on this machine watches
-    asking: Mapping[str, Any] = field(default_factory=dict)  # host, play and task, as they say
-    broker: Mapping[str, Any] | None = field(default=None, repr=False)  # how that of the playbook is asked
-
-
-def read_payload(params: Mapping[str, Any]) -> Payload:
-    """Bring arguments and payload together; a task that bypassed the action plugin has its arguments alone."""
-    gathered = opened(params)
-    documents = gathered.get("documents", [])
-
-    sources: dict[str, str] = {}
-
-    def pick(name: str) -> Any:
-        """Argument first, then the documents, then the variable."""
-        sources[name] = "argument"
-        if params.get(name) is not None:
-            return params[name]
-        if gathered.get(f"{name}_given"):
-            return gathered[name]
-        for one in documents:
-            if one["content"].get(name) is not None:
-                sources[name] = f"document {one['source']}"
-                return one["content"][name]
-        sources[name] = f"variable hodei_{name}"
-        return gathered.get(name)
-
-    def listed(kind: str) -> tuple[Fragment, ...]:
-        """Return what lists of a kind there are; one that nobody wrote is no fragment, so that nothing of it is pruned."""
-        if not gathered:
-            return (Fragment(params[kind], kind),) if params.get(kind) is not None else ()
-        return (
-            *(
-                Fragment(one["content"].get(kind) or [], kind, one["source"])
-                for one in documents
-                if kind == "workers" or kind in one["content"]
-            ),
-            *(Fragment(one["content"] or [], one["source"]) for one in gathered.get(kind, ())),
-        )
-
-    return Payload(
-        owner=pick("owner"),
-        lineage=pick("lineage"),
-        backend=read_backend(pick("backend")),
-        providers=pick("providers") or DEFAULT_PROVIDERS,
-        stores=pick("stores"),
-        audit=pick("audit"),
-        identity=pick("identity"),
-        moved=pick("moved"),
-        fragments=listed("workers"),
-        secrets=listed("secrets"),
-        variables=gathered.get("variables", {}),
-        sources=sources,
-        progress=gathered.get("progress") or "",
-        asking=gathered.get("asking") or {},
-        broker=gathered.get("broker"),
-    )
-
-
 @contextmanager
 def open_session(
     params: Mapping[str, Any],
@@ -162,7 +81,7 @@ def open_session(
     only_named: bool = False,
     all_stores: bool = False,
     converging: bool = False,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Iterator[Session]:
     """Open what a task needs and close it again.
 
@@ -171,12 +90,9 @@ def open_session(
     has its former owner can be looked at only. Raises InvalidDocument with every problem of the document, NotMovedYetError,
     HodeiError(configuration) when the owner was never initialised.
     """
-    environ = os.environ if environ is None else environ
-    payload = read_payload(params)
+    payload, settings, directory = locate(params, environ)
     if only_named and params.get("state") in _NAMES_SUFFICE:
         payload = replace(payload, deleting=True)
-    settings = read_settings(payload, environ)
-    directory = state_directory(payload, settings)
     owner = settings["owner"].value
     payload = replace(payload, lineage=settings["lineage"].value)
     names = names_before(payload.moved, owner)
@@ -271,28 +187,6 @@ def _concluded(session: Session) -> Iterator[None]:
         raise
 
 
-def read_settings(payload: Payload, environ: Mapping[str, str]) -> dict[str, Setting]:
-    """Resolve owner, place of state and defaults, each with the source that it came from."""
-    picked = {"owner": payload.owner, "lineage": payload.lineage}
-    settings = {}
-    for name in ("owner", "lineage", "state_dir", "default_timeout", "rate_limits"):
-        found = resolve(name, picked.get(name), payload.variables.get(f"hodei_{name}"), environ)
-        settings[name] = found._replace(source=payload.sources[name]) if found.source == "argument" else found
-    return settings
-
-
-def state_directory(payload: Payload, settings: Mapping[str, Setting]) -> Path:
-    """Return where the owner's state and key are, without touching it. Raises InvalidDocument without an owner, HodeiError(conflict)
-    for one that was moved.
-    """
-    owner = settings["owner"].value
-    if not owner:
-        raise InvalidDocument(
-            [Problem("owner", "the owner is missing", "set hodei_owner: whose fleet this is, such as ci-prod")]
-        )
-    return owners_place(owner, payload.backend, settings["state_dir"].value)
-
-
 def origin_of(payload: Payload, settings: Mapping[str, Setting], directory: Path) -> Origin | None:
     """Return the owner that a fleet still has here; None where it has the document's. Raises HodeiError when both are there."""
     owner = settings["owner"].value
@@ -382,36 +276,6 @@ def _key(directory: Path, payload: Payload, owner: str) -> FleetKey:
     except HodeiError:
         parse_payload(payload, owner, payload.lineage or NO_LINEAGE, b"")
         raise
-
-
-def parse_payload(payload: Payload, owner: str, lineage: Any, key: bytes) -> Document:
-    """Check the whole document. Raises InvalidDocument with every problem."""
-    raw = RawDocument(
-        owner=owner,
-        lineage=lineage,
-        fragments=payload.fragments,
-        secrets=payload.secrets,
-        providers=payload.providers,
-        backend=payload.backend,
-        stores=payload.stores,
-        audit=payload.audit,
-        identity=payload.identity,
-        deleting=payload.deleting,
-        moved=payload.moved,
-        sources={
-            name: source.removeprefix("document ")
-            for name, source in payload.sources.items()
-            if source.startswith("document ")
-        },
-        moved_place=_moved_place(payload.sources.get("moved", "")),
-    )
-    return parse(raw, key=key, provider_schemas=ConfigSchemas(), store_schemas=store_schemas())
-
-
-def _moved_place(source: str) -> Place:
-    """Say where the moves are written, as a user would look for it."""
-    kind, _unused, name = source.partition(" ")
-    return Place("moved", name) if kind == "document" else Place(name if kind == "variable" else "moved")
 
 
 def _state(store: StateStore, owner: str, lineage: Any, write: bool, warnings: list[str]) -> State:

@@ -26,7 +26,7 @@ from ..engine.state.sqlite import SqliteState
 from ..model import audit
 from ..model.access import AccessContext, read_access
 from ..model.configs import read_audit, read_stores
-from ..model.errors import InvalidDocument, Problem
+from ..model.errors import InvalidDocument
 from ..model.identity import read_identity
 from ..model.mounts import Vaults
 from ..model.place import Place
@@ -37,9 +37,8 @@ from ..model.secret_value import SecretValue
 from ..model.settings import resolve
 from ..model.store import Lending, Retrieved, Store, Which
 from ..stores.registry import store_schemas, store_type
-from .access import Asking, LateAudit
-from .access_rules import RememberedRules
-from .audit_chain import audit_directory
+from .access import Asking, RememberedRules
+from .audit_chain import LateAudit, audit_directory
 from .credentials import Credentials
 from .identity import of_environment
 from .places import owners_place
@@ -161,10 +160,9 @@ def open_session(address: Address) -> StoreSession:
 
     Audit and identity are those of the last converge, what the play says of them counts only where there was none.
     """
-    name, owner = address["store"], _owner(address)
-    place = owners_place(
-        owner, address["backend"] or {}, resolve("state_dir", None, address["state_dir"], os.environ).value
-    )
+    name, owner = address["store"], resolve("owner", None, address["owner"], os.environ).value
+    state_dir = resolve("state_dir", None, address["state_dir"], os.environ).value
+    place = owners_place(owner, address["backend"] or {}, state_dir)
     schemas, others = store_schemas(), address.get("others") or {}
     stores, problems = read_stores({**(address.get("anchoring") or {}), **others, name: address["config"]}, schemas)
     problems += reference_problems(referring_of({}, {}, stores, schemas), (), Vaults(tuple(stores)))
@@ -209,11 +207,3 @@ def _owner_of(place: Path, principal: Principal) -> str:
         return f"uid:{place.stat().st_uid}"
     except OSError:
         return principal.subject
-
-
-def _owner(address: Address) -> str:
-    owner = resolve("owner", None, address["owner"], os.environ).value
-    if not owner:
-        hint = "set hodei_owner: whose fleet this is, such as ci-prod"
-        raise InvalidDocument([Problem("owner", "the owner is missing", hint)])
-    return str(owner)

@@ -19,7 +19,7 @@ from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
 from ..stores.objects import Made, SecretObjects
 from ..stores.registry import store_type
-from .access import Admission, Asking, guard
+from .access import Asking, Terms, guard
 from .credentials import Credentials
 from .remembered import seen_before
 from .shared_login import Lender
@@ -56,7 +56,7 @@ def open_stores(
     auditor: Auditor,
     asking: Asking,
     credentials: Credentials,
-    terms: Admission | None = None,
+    terms: Terms | None = None,
     remembered: Mapping[str, Any] = MappingProxyType({}),
     destroying: bool = False,
     formerly: str = "",

@@ -22,8 +22,9 @@ from ..model.ports import Leaving
 from ..providers.relocating import drop, former
 from .converging import converge_or_preview
 from .owning import MARK, refuse_unclear
+from .payload import locate
 from .result import report_result
-from .session import Session, open_session, read_payload, read_settings, state_directory
+from .session import Session, open_session
 
 #: The key goes first: without it nothing else is of any use, and a run that is killed here is finished by the next one.
 _STATE = (KEY_FILE, "state.db", "state.db-wal", "state.db-shm", MARK)
@@ -32,8 +33,8 @@ _STATE = (KEY_FILE, "state.db", "state.db-wal", "state.db-shm", MARK)
 def run_uninstall(module: AnsibleModule) -> dict[str, Any]:
     """Leave nothing of an owner; refuse while it has workers, unless they may go on without it."""
     params = module.params
-    settings = read_settings(payload := read_payload(params), os.environ)
-    directory, owner = state_directory(payload, settings), settings["owner"].value
+    _payload, settings, directory = locate(params)
+    owner = settings["owner"].value
     if not directory.exists():
         _drop_links(directory, module.check_mode)  # a run that was killed may have left them
         return {"changed": False, "directory": str(directory), "left": []}

@@ -32,9 +32,9 @@ from ...stores.objects import SecretObjects
 from .. import session
 from ..access import Asking
 from ..credentials import Credentials
+from ..payload import NO_LINEAGE, Payload, directory_of, parse_payload, read_payload, read_settings
 from ..run_secrets import RunSecrets
 from ..sealed_arguments import opened
-from ..session import Payload
 from . import machine, state, world
 from .chart import Chart, concluded, rows
 
@@ -87,10 +87,10 @@ class _Examination:
     def run(self) -> None:
         """Look at everything that can be looked at."""
         payload = self._payload()
-        settings = session.read_settings(payload, os.environ)
+        settings = read_settings(payload, os.environ)
         self.owner = str(settings["owner"].value or "")
         try:
-            directory = session.state_directory(payload, settings)
+            directory = directory_of(payload, settings)
         except HodeiError as error:
             self._chart.findings += findings_of("document", error)
             directory = None
@@ -123,13 +123,13 @@ class _Examination:
         for one in gathered.get("broken", ()):
             self._chart.findings.append(problem("document", one["message"], one["cure"]))
         try:
-            return session.read_payload(params)
+            return read_payload(params)
         except HodeiError as error:
             self._chart.findings += findings_of("document", error)
         gathered["backend"] = None
         for one in gathered.get("documents", ()):
             one["content"].pop("backend", None)
-        return session.read_payload({**params, "backend": None, "_payload": json.dumps(gathered), "_sealed": None})
+        return read_payload({**params, "backend": None, "_payload": json.dumps(gathered), "_sealed": None})
 
     def _configs(self, payload: Payload) -> dict[str, dict[str, Any]]:
         """Read the providers by themselves: a document with another problem must not hide them. Its own are told by the document."""
@@ -163,7 +163,7 @@ class _Examination:
         except HodeiError:
             secret = b""
         try:
-            document = session.parse_payload(payload, self.owner, lineage or session.NO_LINEAGE, secret)
+            document = parse_payload(payload, self.owner, lineage or NO_LINEAGE, secret)
         except HodeiError as error:
             self._chart.findings += findings_of("document", error)
             return None

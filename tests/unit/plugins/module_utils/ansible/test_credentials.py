@@ -16,7 +16,8 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys import create_audit_key
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.access import Asking, LateAudit
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.access import Asking
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import LateAudit
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_info import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.credentials import Credentials
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.store_session import open_session

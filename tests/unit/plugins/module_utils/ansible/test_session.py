@@ -13,11 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.gather import gather
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.session import (
-    open_session,
-    read_payload,
-    read_settings,
-)
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.payload import read_payload, read_settings
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.session import open_session
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.keys import create_key
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument
