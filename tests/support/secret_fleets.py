@@ -130,11 +130,10 @@ class SecretFleet:
         auditor = LateAudit(self.place, OWNER)
         opened = open_stores(
             document,
-            self.place / "stores",
+            Credentials(document.stores, self.place / "stores", auditor, Asking()),
             read_only=read_only,
             auditor=auditor,
             asking=Asking(),
-            credentials=Credentials(document.stores, self.place / "stores", auditor, Asking()),
             destroying=destroying,
         )
         full: dict[str, Any] = {"prune": options.get("state") is None and not options.get("destroy"), **options}

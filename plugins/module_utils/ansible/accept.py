@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..access.audit.segments import hash_at
-from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model.audit import Action, Entry, Result
 from ..model.errors import InvalidDocument, Problem
 from ..model.principal import Principal
 from ..model.store import Seen
-from ..stores.registry import store_type
 from .audit_chain import audit_directory
 from .credentials import Credentials
 from .identity import of_environment, refuse_claim
@@ -54,7 +52,7 @@ class Acceptance:
         names = [one.removeprefix(STORE) for one in self._wanted if one.startswith(STORE)]
         news = {}
         for name in names:
-            now, before = seen_now(self._credentials, self._directory, name), seen_before(self._remembered, name)
+            now, before = seen_now(self._credentials, name), seen_before(self._remembered, name)
             if before is None or before.store_id != now.store_id or before.generation > now.generation:
                 news[name] = (before, now)
         if news and not look_only:
@@ -79,10 +77,9 @@ class Acceptance:
         return Entry(Action.RESTORE, Result.DONE, who, store=store, why=f"accepted: {why}")
 
 
-def seen_now(credentials: Credentials, directory: Path, name: str) -> Seen:
+def seen_now(credentials: Credentials, name: str) -> Seen:
     """Return how far a store has got, whatever was known of it."""
-    kind, home = store_type(str(credentials.configs[name]["type"])), stores_directory(directory) / name
-    with closing(kind.make(name, credentials.store(name), home, read_only=True)) as store:
+    with closing(credentials.open_store(name, anew=True)) as store:
         found = store.fingerprint()
     return Seen(found.store_id, found.generation)
 

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..access.audit.anchors import FileAnchor, GivenAnchor, StateAnchor, StoreAnchor, SyslogAnchor
-from ..engine.state.keys import stores_directory
 from ..model.audit import Anchor
 from ..model.errors import HodeiError, Kind
-from ..model.ports import StateStore
+from ..model.state_store import StateStore
 from ..model.store import Store
-from ..stores.registry import store_type
 from .credentials import Credentials
 
 
@@ -46,12 +44,7 @@ def make_anchor(config: Mapping[str, Any], clock: Callable[[], float], open_stor
 
 @contextmanager
 def opened_anchors(
-    configs: Sequence[Mapping[str, Any]],
-    state: StateStore,
-    credentials: Credentials,
-    directory: Path,
-    *,
-    read_only: bool,
+    configs: Sequence[Mapping[str, Any]], state: StateStore, credentials: Credentials, *, read_only: bool
 ) -> Iterator[list[Anchor]]:
     """Open the state's anchor, where there is a state, and those that are configured. Raises HodeiError."""
     with ExitStack() as stack:
@@ -60,8 +53,7 @@ def opened_anchors(
             if name not in credentials.configs:
                 hint = f"The configured ones are: {', '.join(credentials.configs)}."
                 raise HodeiError(Kind.VALIDATION, f"there is no store '{name}'", hint=hint)
-            kind, home = store_type(str(credentials.configs[name]["type"])), stores_directory(directory) / name
-            return stack.enter_context(closing(kind.make(name, credentials.store(name), home, read_only=read_only)))
+            return stack.enter_context(closing(credentials.open_store(name, read_only=read_only, anew=True)))
 
         own = [StateAnchor(state)] if read_only or state.exists() else []
         yield [*own, *(make_anchor(one, time.time, open_store) for one in configs)]

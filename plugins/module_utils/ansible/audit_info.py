@@ -130,7 +130,7 @@ def _known(
     configs = settings["audit"]["anchors"] if given is None else given
     stores = settings.get("stores", {}) | said["stores"]
     known = Credentials(stores, stores_directory(directory), LateAudit(directory, owner), Asking())
-    with closing(known), opened_anchors(configs, state, known, directory, read_only=True) as anchors:
+    with closing(known), opened_anchors(configs, state, known, read_only=True) as anchors:
         return {one.name: one.get(writer) for one in anchors}
 
 

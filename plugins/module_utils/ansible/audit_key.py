@@ -44,7 +44,7 @@ def run_audit_key(module: AnsibleModule) -> dict[str, Any]:
             key, age = audit.rotate_key(), 0.0
             configs = found["audit"].get("anchors", ())
             stores = Credentials(found["stores"], stores_directory(directory), audit, Asking(**payload.asking))
-            with closing(stores), opened_anchors(configs, state, stores, directory, read_only=False) as anchors:
+            with closing(stores), opened_anchors(configs, state, stores, read_only=False) as anchors:
                 audit.anchor(*anchors)
     public = str(audit.directory / "keys" / f"{key}.pub")
     return {"changed": changed, "key": key, "public_key": public, "age": int(age)}

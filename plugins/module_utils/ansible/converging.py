@@ -18,11 +18,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ..engine.converge import Ports, Report, Request, Tools, converge, preview
 from ..engine.interrupt import Stop
 from ..engine.options import Options
+from ..engine.request import Listener
 from ..model.address import Address
 from ..model.change import Plan
 from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.mounts import STORE, Vaults
-from ..model.ports import Listener, Observation, Provider
+from ..model.ports import Observation, Provider
 from ..model.references import references_of, referring_of
 from ..providers.registry import ConfigSchemas
 from ..stores.registry import store_schemas

@@ -23,7 +23,7 @@ from ..model.errors import HodeiError, Problem
 from ..model.references import Reference, Referring, reference
 from ..model.schema import Schema
 from ..model.secret_value import SecretValue
-from ..model.store import Fault, Store, StoreError
+from ..model.store import Borrow, Fault, Store, StoreError
 from ..stores.registry import store_type
 from .access import Asking, guard
 from .remembered import seen_before
@@ -60,6 +60,17 @@ class Credentials:
         """Return a store's configuration with its credentials."""
         config = self.configs[name]
         return self._bound(Referring("store", name, config, store_type(str(config["type"])).config_schema))
+
+    def open_store(
+        self, name: str, *, read_only: bool = True, anew: bool = False, borrow: Borrow | None = None
+    ) -> Store:
+        """Return a configured store with its credentials, opened when it is first used and closed by the caller.
+
+        It is refused where it has not got as far as the state remembers, unless it is looked at ``anew``.
+        """
+        kind, seen = store_type(str(self.configs[name]["type"])), None if anew else seen_before(self._remembered, name)
+        home = self._directory / name
+        return kind.make(name, self.store(name), home, read_only=read_only, seen=seen, borrow=borrow)
 
     def missing(self, references: Iterable[Reference], coming: Mapping[str, str]) -> list[Problem]:
         """Say which references lead to a secret that is not there; ``coming`` are the document's own, by path, with their stores."""
@@ -107,10 +118,7 @@ class Credentials:
     def _guarded(self, one: Reference) -> Store:
         with self._lock:
             if one.store not in self._stores:
-                config = self.store(one.store)
-                make = store_type(str(config["type"])).make
-                home, seen = self._directory / one.store, seen_before(self._remembered, one.store)
-                self._stores[one.store] = make(one.store, config, home, read_only=True, seen=seen)
+                self._stores[one.store] = self.open_store(one.store)
             asking = replace(self._asking, why=f"for {one.place}")
             return guard({one.store: self._stores[one.store]}, self._auditor, asking)[one.store]
 

@@ -121,7 +121,7 @@ class _Parts:
         with closing(SqliteState(self._directory / STATE_FILE)) as state:
             for name in self._names:
                 with suppress(HodeiError):  # without its key nobody can use it; init accepts it later
-                    state.remember({SEEN + name: list(seen_now(self._credentials, self._directory, name))})
+                    state.remember({SEEN + name: list(seen_now(self._credentials, name))})
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def _found_stores(
                 found = kind.found(name, credentials.store(name), home, look_only)
                 made += [f"{what} of store {name}" for what in found]
                 if "store" in found and not look_only:
-                    new[SEEN + name] = list(seen_now(credentials, directory, name))
+                    new[SEEN + name] = list(seen_now(credentials, name))
         if new:
             state.remember(new)
         entries += acceptance.stores(look_only=look_only)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model.ports import StateStore
+from ..model.state_store import StateStore
 from ..model.store import Seen
 
 SEEN = "store/"  # and the name of the store

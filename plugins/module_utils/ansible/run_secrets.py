@@ -9,17 +9,18 @@ of the whole document, which no task or lookup of a play can change for itself. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
+from ..model.audit import Anchor
 from ..model.errors import HodeiError
 from ..model.mounts import STORE
-from ..model.ports import StateStore
 from ..model.records import Resource
+from ..model.state_store import StateStore
 from ..model.worker import Document
 from ..stores.objects import SecretObjects
 from .access import Asking, rules_of, terms_of, written_rules
@@ -77,13 +78,11 @@ class RunSecrets:
         rules = written_rules(self._document.secrets) | rules_of(resources)
         self._objects = open_stores(
             self._document,
-            stores_directory(self._directory),
+            self.credentials,
             read_only=read_only,
             auditor=self._audit,
             asking=self._asking,
-            credentials=self.credentials,
             terms=terms_of(principal, self._directory, rules),
-            remembered=self._remembered,
             destroying=destroying,
             formerly=formerly,
             lender=lender,
@@ -122,14 +121,9 @@ class RunSecrets:
     def _anchored(self) -> Mapping[str, Any]:
         return self._state.anchors() if self._state.exists() else {}
 
-    def _anchors(self) -> Any:
-        return opened_anchors(
-            self._settings["audit"].get("anchors", ()),
-            self._state,
-            self.credentials,
-            self._directory,
-            read_only=False,
-        )
+    def _anchors(self) -> AbstractContextManager[Sequence[Anchor]]:
+        configs = self._settings["audit"].get("anchors", ())
+        return opened_anchors(configs, self._state, self.credentials, read_only=False)
 
 
 def inherit_secrets(

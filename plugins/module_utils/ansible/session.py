@@ -21,9 +21,10 @@ from ..engine.state.sqlite import SqliteState
 from ..model.address import SECRET
 from ..model.configs import read_providers, read_stores
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..model.ports import Inheriting, Provider, StateStore
+from ..model.ports import Inheriting, Provider
 from ..model.records import State
 from ..model.settings import Setting
+from ..model.state_store import StateStore
 from ..model.worker import Document
 from ..providers.registry import ConfigSchemas, provider_type
 from ..stores.registry import store_schemas

@@ -36,13 +36,13 @@ from ..model.secret_name import SecretName
 from ..model.secret_value import SecretValue
 from ..model.settings import resolve
 from ..model.store import Lending, Retrieved, Store, Which
-from ..stores.registry import store_schemas, store_type
+from ..stores.registry import store_schemas
 from .access import Asking, RememberedRules
 from .audit_chain import LateAudit, audit_directory
 from .credentials import Credentials
 from .identity import of_environment
 from .places import owners_place
-from .remembered import SETTINGS, seen_before
+from .remembered import SETTINGS
 
 
 class StoreSession:
@@ -140,7 +140,7 @@ class _Repeated:
 
         with closing(SqliteState(terms.place / "state.db")) as state:
             configs = terms.settings["audit"].get("anchors", ())
-            self._inner.anchor(lambda: opened_anchors(configs, state, credentials, terms.place, read_only=False))
+            self._inner.anchor(lambda: opened_anchors(configs, state, credentials, read_only=False))
 
 
 class _Terms(NamedTuple):
@@ -175,11 +175,10 @@ def open_session(address: Address) -> StoreSession:
     settings = remembered.get(SETTINGS) or {"audit": audited, "identity": asks}
     began = bool(anchored) or SETTINGS in remembered or address.get("audit") is not None
     terms, warnings = _Terms(place, settings, anchored, began), list[str]()
-    directory, auditor = stores_directory(place), _auditor(owner, terms, warnings.append)
+    auditor = _auditor(owner, terms, warnings.append)
     known = settings.get("stores", {}) | stores
-    credentials = Credentials(known, directory, auditor, Asking(playbook=address.get("playbook", 0)), remembered)
-    kind, seen = store_type(stores[name]["type"]), seen_before(remembered, name)
-    store = kind.make(name, credentials.store(name), directory / name, read_only=True, seen=seen)
+    asking = Asking(playbook=address.get("playbook", 0))
+    credentials = Credentials(known, stores_directory(place), auditor, asking, remembered)
     identity = {
         "store": name,
         "config": stores[name],
@@ -188,7 +187,7 @@ def open_session(address: Address) -> StoreSession:
         "place": str(place),
         **settings,
     }
-    session = StoreSession(store, identity, terms, auditor, credentials)
+    session = StoreSession(credentials.open_store(name), identity, terms, auditor, credentials)
     session.warnings = warnings
     return session
 

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 from ..model.audit import Auditor
 from ..model.errors import HodeiError, Kind
@@ -18,52 +15,28 @@ from ..model.secret_name import SecretName
 from ..model.store import Fault, Stage, Store, StoreError
 from ..model.worker import Document, Spec
 from ..stores.objects import Made, SecretObjects
-from ..stores.registry import store_type
 from .access import Asking, Terms, guard
 from .credentials import Credentials
-from .remembered import seen_before
 from .shared_login import Lender
-
-
-def make_stores(
-    document: Document,
-    directory: Path,
-    credentials: Credentials,
-    remembered: Mapping[str, Any],
-    *,
-    read_only: bool,
-    lender: Lender | None = None,
-) -> dict[str, Store]:
-    """Return the configured stores by name; nothing is opened before it is used. ``remembered`` is what the state remembers."""
-    return {
-        name: store_type(str(config["type"])).make(
-            name,
-            credentials.store(name),
-            directory / name,
-            read_only=read_only,
-            seen=seen_before(remembered, name),
-            borrow=lender and lender(name, config),
-        )
-        for name, config in document.stores.items()
-    }
 
 
 def open_stores(
     document: Document,
-    directory: Path,
+    credentials: Credentials,
     *,
     read_only: bool,
     auditor: Auditor,
     asking: Asking,
-    credentials: Credentials,
     terms: Terms | None = None,
-    remembered: Mapping[str, Any] = MappingProxyType({}),
     destroying: bool = False,
     formerly: str = "",
     lender: Lender | None = None,
 ) -> dict[str, SecretObjects]:
     """Return what the engine converges secrets through, by names that no provider has. ``formerly``: see SecretObjects."""
-    made = make_stores(document, directory, credentials, remembered, read_only=read_only, lender=lender)
+    made = {
+        name: credentials.open_store(name, read_only=read_only, borrow=lender and lender(name, config))
+        for name, config in document.stores.items()
+    }
     stores = guard(made, auditor, asking, terms)
     return {
         f"{STORE}{name}": SecretObjects(

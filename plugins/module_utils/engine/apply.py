@@ -16,7 +16,7 @@ from ..durable.failpoints import hit
 from ..model.address import Address
 from ..model.change import Action, Change, Plan
 from ..model.errors import HodeiError, Kind
-from ..model.ports import Limits, Listener, ObjectProvider, Outcome
+from ..model.ports import Limits, ObjectProvider, Outcome
 from .admission import BOOKKEEPING, Admission, Batch
 from .calls import Caller
 from .graph import Graph, Step
@@ -24,6 +24,7 @@ from .interrupt import Stop
 from .journal import Journal
 from .outcome import checked
 from .provider_fault import provider_fault
+from .request import Listener
 from .waiting import DRAIN, WaitingRoom
 
 FLUSH_SECONDS = 0.1

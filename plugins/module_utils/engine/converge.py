@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from ..durable.failpoints import hit
 from ..model.change import Action, Plan
 from ..model.errors import HodeiError, InvalidDocument, Kind
-from ..model.ports import Authorizer, StateStore
 from ..model.records import Run, State
+from ..model.state_store import StateStore
 from ..model.worker import Document
 from .inputs import Inputs
 from .lease import LeaseKeeper, held_lease
 from .plan import make_plan
-from .request import Ports, Report, Request, Tools
+from .request import Authorizer, Ports, Report, Request, Tools
 from .survey import Survey, survey
 
 if TYPE_CHECKING:

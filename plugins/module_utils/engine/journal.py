@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from ..durable.failpoints import hit
 from ..model.address import Address
 from ..model.errors import HodeiError, Kind
-from ..model.ports import Outcome, StateStore
+from ..model.ports import Outcome
 from ..model.records import Operation, OperationEnd, Resource
+from ..model.state_store import StateStore
 from ..model.worker import Instance
 from .graph import Step
 from .lease import LeaseKeeper

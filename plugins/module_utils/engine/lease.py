@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from ..model.errors import HodeiError, Kind
-from ..model.ports import StateStore
 from ..model.quantities import rough_time
 from ..model.records import Lease
+from ..model.state_store import StateStore
 
 Clock = Callable[[], float]
 

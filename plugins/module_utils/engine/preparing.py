@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from ..model.address import Address
 from ..model.change import Action, Plan
 from ..model.errors import HodeiError
-from ..model.ports import Listener, Preparing, Provider
+from ..model.ports import Preparing, Provider
 from ..model.worker import Instance
 from .interrupt import Stop
 from .provider_fault import provider_fault
+from .request import Listener
 
 _POLL = 0.1
 

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ..model.change import Action, Plan
+from ..model.change import Action, Change, Plan
 from ..model.errors import HodeiError
-from ..model.ports import Authorizer, Listener, ObjectProvider, Provider, SecretProvider, StateStore
+from ..model.ports import ObjectProvider, Provider, SecretProvider
 from ..model.records import State
+from ..model.state_store import StateStore
 from ..model.worker import Document
 from .interrupt import Stop
 from .options import Options
@@ -23,6 +24,32 @@ if TYPE_CHECKING:  # a run that changes nothing needs neither
     from .apply import Result
     from .importing import Import
     from .savedplan import SavedPlan
+
+
+class Authorizer(Protocol):
+    """Decides about each change before the first side effect."""
+
+    def decide(self, changes: Sequence[Change]) -> Sequence[HodeiError | None]:
+        """Return None for each allowed change, an authorization error for each denied one, in order."""
+
+
+class Listener(Protocol):
+    """Is told how a converge goes on; may not fail it."""
+
+    def preparing(self, done: int, total: int) -> None:
+        """Learn how many bytes of what new objects need have come, before any step starts."""
+
+    def planned(self, total: int) -> None:
+        """Learn how many steps are about to run: a change has one, or two where it is made of two calls (a replacement)."""
+
+    def began(self, change: Change) -> None:
+        """Learn that a step of a change has started."""
+
+    def waiting(self, number: int) -> None:
+        """Learn how many steps wait now for a worker to become idle, whenever that changes."""
+
+    def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
+        """Learn how a step of a change ended."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a provider can carry: the vocabulary of the (field, provider) table.
 
-Each provider declares one column (``providers/<type>/fields.py``); ``providers/table.py`` puts them side by
-side, generates docs/providers/fields.md, and the conformance suite holds each provider to its word.
+Each provider declares one column (``providers/<type>/fields.py``); ``make generate`` puts them side by side in
+docs/providers/fields.md, and the conformance suite holds each provider to its word.
 """
 
 from __future__ import annotations

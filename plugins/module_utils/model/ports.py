@@ -1,10 +1,9 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ports: what the engine needs of the world, and nothing of how it is done.
+"""The port of providers: what the engine needs of whoever runs workers, and nothing of how it is done.
 
-A provider runs workers, a state backend remembers them, an authorizer decides, a listener is told. Each port
-has one conformance suite (tests/conformance/) that every implementation passes. The version below follows
+It has one conformance suite (tests/conformance/providers) that every implementation passes. The version below follows
 semantic versioning; a plug-in provider names the version that it was written for.
 
 Every call raises HodeiError and nothing else. No value here holds a secret except ``spec`` and ``secrets`` of a CreateRequest.
@@ -12,18 +11,16 @@ Every call raises HodeiError and nothing else. No value here holds a secret exce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from .address import Address
-from .audit import AuditHead
 from .carry import Column
-from .change import Change
 from .errors import HodeiError, Problem
 from .mounts import Delivery, Source
-from .records import Event, Lease, Operation, OperationEnd, Run, State
+from .records import Event
 from .states import Intent, WorkerState
 from .store import Retrieved
 from .worker import Drain, Instance, Lifecycle, Spec
@@ -547,96 +544,3 @@ class Inheriting(Protocol):
 
 #: All that a provider may have beyond its port.
 ABILITIES = (Adopting, Examinable, Imaging, Inheriting, Leaving, Preparing, Storing)
-
-
-class StateStore(Protocol):
-    """Remembers what we did. Every write is compare-and-set on lineage and fence of a live lease."""
-
-    def exists(self) -> bool:
-        """Tell whether this owner has been initialised; creates nothing."""
-
-    def initialise(self, owner: str, lineage: str, now: float) -> None:
-        """Make an empty state; already_exists when there is one."""
-
-    def read(self) -> State:
-        """Read everything in one consistent snapshot; not_found when not initialised. Read-only."""
-
-    def acquire(self, holder: str, ttl: float, now: float, *, break_lease: bool = False) -> Lease:
-        """Take the owner's lease with a fence above every earlier one; conflict (retryable) when held."""
-
-    def renew(self, lease: Lease, now: float) -> Lease:
-        """Extend a lease; conflict when it was lost."""
-
-    def release(self, lease: Lease) -> None:
-        """Give a lease back; harmless when it was lost."""
-
-    def give_to(self, lease: Lease, owner: str) -> None:
-        """Let the state be another owner's; conflict when the fence is stale."""
-
-    def lease(self) -> Lease | None:
-        """Say who holds the lease, expired or not."""
-
-    def begin(self, lease: Lease, operations: Sequence[Operation]) -> None:
-        """Make intents durable, in one transaction; conflict when the fence is stale."""
-
-    def end(self, lease: Lease, ends: Sequence[OperationEnd]) -> int:
-        """Record outcomes and the resources they leave, in one durable transaction; returns the new serial."""
-
-    def start_run(self, lease: Lease, run: Run) -> None:
-        """Record that a run began."""
-
-    def finish_run(self, lease: Lease, run: Run) -> None:
-        """Record how a run ended."""
-
-    def anchor(self, head: AuditHead) -> None:
-        """Remember how far an audit chain got, without a lease; conflict when it was further, or elsewhere."""
-
-    def anchors(self) -> Mapping[str, AuditHead]:
-        """Return how far all audit chains had got that were told, by their writers."""
-
-    def forget_anchors(self) -> None:
-        """Forget all audit chains, without a lease: the user knows that they are lost."""
-
-    def remember(self, things: Mapping[str, Any]) -> None:
-        """Remember things by name, as JSON, in one transaction and without a lease; forget those that are None."""
-
-    def remembered(self) -> Mapping[str, Any]:
-        """Return all that is remembered by name."""
-
-    def history(self, limit: int) -> list[Run]:
-        """Return the latest runs, newest first."""
-
-    def events(self, address: Address | None, limit: int) -> list[Event]:
-        """Return what was done to an address (or to all), newest first."""
-
-    def close(self) -> None:
-        """Close files and connections."""
-
-
-class Authorizer(Protocol):
-    """Decides about each change before the first side effect."""
-
-    def decide(self, changes: Sequence[Change]) -> Sequence[HodeiError | None]:
-        """Return None for each allowed change, an authorization error for each denied one, in order."""
-
-
-class Listener(Protocol):
-    """Is told how a converge goes on; may not fail it."""
-
-    def preparing(self, done: int, total: int) -> None:
-        """Learn how many bytes of what new objects need have come, before any step starts."""
-
-    def planned(self, total: int) -> None:
-        """Learn how many steps are about to run: a change has one, or two where it is made of two calls (a replacement)."""
-
-    def began(self, change: Change) -> None:
-        """Learn that a step of a change has started."""
-
-    def waiting(self, number: int) -> None:
-        """Learn how many steps wait now for a worker to become idle, whenever that changes."""
-
-    def ended(self, change: Change, error: HodeiError | None, seconds: float) -> None:
-        """Learn how a step of a change ended."""
-
-
-Clock = Iterator[float]

@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.verify import verify
 from ansible_collections.hodei.workers.plugins.module_utils.model.address import Address
-from ansible_collections.hodei.workers.plugins.module_utils.model.ports import StateStore
 from ansible_collections.hodei.workers.plugins.module_utils.model.records import Operation, OperationEnd, Resource
+from ansible_collections.hodei.workers.plugins.module_utils.model.state_store import StateStore
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import Intent, WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Drain, Lifecycle
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from ...durable.draft import draft_of, sync_directory, write_durably
 from ...model.audit import AuditHead, refuse_older
 from ...model.errors import HodeiError, Kind
-from ...model.ports import StateStore
 from ...model.secret_name import SecretName
 from ...model.secret_value import SecretValue
+from ...model.state_store import StateStore
 from ...model.store import Fault, Metadata, Store, StoreError
 from .export import anchor_line
 from .relp import send

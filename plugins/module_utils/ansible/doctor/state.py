@@ -16,9 +16,9 @@ from ...engine.state.holder import provably_dead, shown
 from ...engine.state.keys import has_key, how_to_begin, load_key
 from ...engine.state.verify import verify
 from ...model.finding import Finding, ok, problem, warning
-from ...model.ports import StateStore
 from ...model.quantities import rough_size, rough_time
 from ...model.records import State
+from ...model.state_store import StateStore
 
 _SHOWN = 5
 

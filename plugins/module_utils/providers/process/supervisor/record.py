@@ -34,7 +34,6 @@ COMPLETED = "completed"
 FAILED = "failed"
 
 #: States in which the supervisor has to stay: something runs or is about to.
-MOVING = frozenset((CREATING, STARTING, RUNNING, DEGRADED, RECOVERING, PAUSED, STOPPING))
 ENDED = frozenset((STOPPED, COMPLETED, FAILED))
 #: Beside the verbs: what is to be done once a worker is idle whose time to live is over.
 TTL = "ttl"
