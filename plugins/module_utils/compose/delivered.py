@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configs and secrets of a project: each is a file of the workers that it is given to."""
+"""Configs and secrets of a project: each is a file of the workers that it is given to, or a secret of a store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Delivered:
         self._read: dict[str, dict[str, str] | None] = {}
 
     def of(self, service: Fields) -> list[dict[str, Any]]:
-        """Return the files of a worker."""
+        """Return the files of a worker, and the entries of those of its secrets that are external: they lie in a store."""
         found = []
         for item, spot, path in service.items(self._kind):
             block = item
@@ -50,29 +50,42 @@ class Delivered:
                     spot, path, f"what {_ONE[self._kind]} '{name}' holds is not known", "give it a file:"
                 )
                 continue
-            entry: dict[str, Any] = {
-                "path": target if target.startswith("/") else f"{_FOLDER[self._kind]}/{target}",
-                **held,
-            }
-            entry["mode"] = "0444" if mode is None else mode_of(mode)
+            entry: dict[str, Any] = dict(held)
+            if "secret" in held:
+                entry |= {"file": target} | ({} if mode is None else {"mode": mode_of(mode)})
+            else:
+                entry["path"] = target if target.startswith("/") else f"{_FOLDER[self._kind]}/{target}"
+                entry["mode"] = "0444" if mode is None else mode_of(mode)
             if user or group:
                 entry["owner"] = f"{user or 0}:{group or 0}"
             found.append(entry)
         return found
 
     def _held(self, name: str) -> dict[str, str] | None:
-        """Return what one holds, as a file has it; read once."""
+        """Return what one holds, as a file has it, or which secret of a store it is; read once."""
         if name not in self._read:
-            fields = self._top.below(name)
-            given = [key for key in _SOURCES if key in fields]
-            if len(given) > 1:
-                fields.wrong(given[1], f"{' and '.join(given)} cannot be given together", "keep one of them")
-            held = self._content(fields, given[0]) if given else None
-            for key in given:
-                fields.take(key)
-            fields.end(CONFIG, " ".join(_SOURCES))
-            self._read[name] = held
+            self._read[name] = self._outside(name) or self._inside(self._top.below(name))
         return self._read[name]
+
+    def _outside(self, name: str) -> dict[str, str] | None:
+        fields = self._top.below(name)
+        outside, called = fields.external() if self._kind == "secrets" else (False, "")
+        if not outside:
+            return None
+        hint = "put it there: hodei_secrets, or the module secret"
+        fields.differs("external", "it lies in a store of the fleet", hint)
+        fields.end(CONFIG, "name external")
+        return {"secret": called or name}
+
+    def _inside(self, fields: Fields) -> dict[str, str] | None:
+        given = [key for key in _SOURCES if key in fields]
+        if len(given) > 1:
+            fields.wrong(given[1], f"{' and '.join(given)} cannot be given together", "keep one of them")
+        held = self._content(fields, given[0]) if given else None
+        for key in given:
+            fields.take(key)
+        fields.end(CONFIG, " ".join(_SOURCES))
+        return held
 
     def _content(self, fields: Fields, key: str) -> dict[str, str] | None:
         written = fields.text(key)

@@ -139,6 +139,16 @@ class Fields:
         """Tell that a key is carried in another way."""
         self.notes.differs(self.at(key), self.under(key), message, hint)
 
+    def external(self) -> tuple[bool, str]:
+        """Take `external` and `name`: whether this is somewhere outside of the project, and how it is called, if that is said."""
+        written = self.take("external")
+        name = self.text("name")
+        if isinstance(written, Block):  # as files before version 3.4 have it
+            inner = Fields(written, self.under("external"), self.notes, self.at("external"))
+            name = inner.text("name") or name
+            inner.end({}, "name")
+        return isinstance(written, Block) or text_of(written or "").lower() == "true", name
+
     # ---- values of a kind ------------------------------------------------------------------------------------------
 
     def text(self, key: str, default: str = "") -> str:

@@ -37,13 +37,7 @@ class Mounts:
     def _read(self, name: str) -> str:
         """Return how the Engine calls a volume of the file."""
         fields = self._top.below(name)
-        external = fields.take("external")
-        written = fields.text("name")
-        if isinstance(external, Block):
-            inner = Fields(external, fields.under("external"), fields.notes, fields.at("external"))
-            written = inner.text("name") or written
-            inner.end({}, "name")
-        outside = isinstance(external, Block) or text_of(external or "").lower() == "true"
+        outside, written = fields.external()
         if outside:
             fields.end(dict.fromkeys(VOLUME, ("the volume is there already", "leave it out")), "name external")
             return written or name

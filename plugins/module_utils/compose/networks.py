@@ -38,14 +38,9 @@ class Networks:
 
     def _read(self, name: str) -> None:
         fields = self._top.below(name)
-        external = fields.take("external")
-        native = fields.text("name")
-        if isinstance(external, Block):
-            inner = Fields(external, fields.under("external"), fields.notes, fields.at("external"))
-            native = inner.text("name") or native
-            inner.end({}, "name")
+        outside, native = fields.external()
         ours = self._name(name)
-        if isinstance(external, Block) or text_of(external or "").lower() == "true":
+        if outside:
             self.configured[ours] = {"external": native or name}
         elif native:
             fields.left_out(

@@ -43,7 +43,7 @@ class Context(NamedTuple):
 
 def worker(name: str, service: Fields, context: Context) -> dict[str, Any]:
     """Return the worker of a service, without its name; what it cannot have is in the notes."""
-    deploy = Deploy(service)
+    deploy, given = Deploy(service), [one for kind in context.files for one in kind.of(service)]
     worker: dict[str, Any] = {
         "count": deploy.count(),
         **_what_runs(name, service, context.project),
@@ -53,7 +53,8 @@ def worker(name: str, service: Fields, context: Context) -> dict[str, Any]:
         "ports": ports(service),
         "network": context.networks.of(service, _aliases(name, service, context)),
         "volumes": context.mounts.of(service),
-        "files": [file for kind in context.files for file in kind.of(service)],
+        "files": [one for one in given if "path" in one],
+        "secrets": [one for one in given if "secret" in one],
         "labels": _labels(service, context.loader),
         "health": _health(service),
         "init": service.flag("init"),

@@ -74,8 +74,9 @@ def problems(converted: Converted) -> list[Any]:
         "11111111-1111-4111-8111-111111111111",
         [Fragment(converted.workers)],
         converted.providers,
+        stores={"local": {"type": "local"}},
     )
-    document = parse(raw, key=b"k" * 32, provider_schemas={"docker": DOCKER_CONFIG})
+    document = parse(raw, key=b"k" * 32, provider_schemas={"docker": DOCKER_CONFIG}, store_schemas={"local": {}})
     refused = not_carried(document.instances, {"docker": COLUMN})[0]
     return [one for one in refused if "not in this version" not in one.message]
 
