@@ -78,7 +78,7 @@ plan:
       description: How many workers each action concerns.
       type: dict
     blocked:
-      description: Workers that could not be seen or compared, with the reason. Nothing is done to them.
+      description: Workers that could not be seen or compared, or that wait for others to be back, with the reason. Nothing is done to them.
       type: dict
     kept:
       description: Workers that the document does not name and that stay all the same, with the reason.

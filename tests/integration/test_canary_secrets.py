@@ -149,6 +149,45 @@ def test_nor_without_pipelining_where_files_are_kept(planted: Planted) -> None:
     assert "AnsiballZ_secret_info.py" in kept, "what has no secret is packed into files as the user has asked"
 
 
+def test_nor_do_workers_that_are_given_it(planted: Planted) -> None:
+    """As a variable, a file, a volume and within a file; also where one shows it and ends, and where another value follows."""
+    site = planted.site
+    site.set(hodei_providers={"local": {"type": "process", "trust": "same_user", "settle": "2s"}})
+    given = [
+        {"name": "app/vaulted", "value": "{{ vaulted }}"},
+        {"name": "app/fields", "fields": {"user": "me", "token": "{{ vaulted }}"}},
+    ]
+    mounts = [
+        {"secret": "app/vaulted", "env": "PASSWORD"},
+        {"secret": "app/vaulted", "file": "key"},
+        {"secret": "app/fields", "volume": "all"},
+    ]
+    named = {"path": "app.conf", "content": "{{ 'app/vaulted' | hodei.workers.secret_reference }}"}
+    keeps = {"name": "w", "command": ["sleep", "infinity"], "secrets": mounts, "files": [named]}
+    shows = {
+        "name": "shows",
+        "command": ["sh", "-c", "echo has $PASSWORD; exit 3"],
+        "restart": "never",
+        "secrets": mounts[:1],
+    }
+    ask = ["sh", "-c", 'cd "$HODEI_SECRETS_DIR"; cat key all/token "$HOME/app.conf" | wc -c']
+    done = planted.run(
+        task("fleet_init", secrets=given),
+        task("fleet_plan", secrets=given, workers=[keeps], path=str(site.place / "saved.plan"), diff=True),
+        task("fleet", secrets=given, workers=[keeps]),
+        task("worker_exec", address="w", command=ask),
+        task("worker", shows),
+        task("secret", name="app/vaulted", value="{{ literal }}{{ vaulted }}"),
+        task("fleet", secrets=given[1:], workers=[keeps], prune=False, diff=True),
+        task("worker_info"),
+    )
+    assert [one["failed"] for one in done.results] == [False] * 4 + [True] + [False] * 3, done.results
+    assert done.results[3]["stdout"].strip() == str(3 * len(planted.vaulted))
+    assert "its last output: has ***" in done.results[4]["msg"]
+    # What a worker writes is its own.
+    assert {path for path in planted.traces(done) if "/logs/" not in path} == set()
+
+
 @pytest.fixture
 def cores() -> Iterator[None]:
     """Let whoever crashes leave a core, where the system allows it."""

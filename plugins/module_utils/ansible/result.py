@@ -106,5 +106,5 @@ def _message(report: Report) -> str:
     if failed:
         parts.append(f"{len(failed)} of {len(report.results)} changes did not succeed:\n{results_text(failed)}")
     if report.plan.blocked:
-        parts.append(f"not touched, because it could not be seen or compared:\n{blocked_text(report.plan)}")
+        parts.append(f"not touched in this run:\n{blocked_text(report.plan)}")
     return "\n".join(parts)

@@ -12,6 +12,7 @@ from ..model.address import Address
 from ..model.change import Action, Change
 from ..model.records import Resource
 from ..model.worker import Instance
+from .rolling import Observed, turns
 
 _TEARDOWN = frozenset((Action.DELETE, Action.STOP, Action.PAUSE))
 _UNORDERED = frozenset((Action.NOOP, Action.FORGET, Action.ADOPT, Action.MOVE, Action.RELEASE, Action.IMPORT))
@@ -20,13 +21,13 @@ Addresses = tuple[Address, ...]
 
 
 def ordered(
-    changes: Sequence[Change], instances: Mapping[Address, Instance], resources: Iterable[Resource]
+    changes: Sequence[Change], instances: Mapping[Address, Instance], resources: Iterable[Resource], gone: Observed
 ) -> tuple[Change, ...]:
     """Give each change the addresses that it has to wait for.
 
     What comes up waits for what it depends on in the document. What goes waits for those who depended on it, as state
     remembers or, where that knows nothing, as the document says; what stops or pauses, for those of them that stop or
-    pause or go as well.
+    pause or go as well. ``gone`` are instances that are away by themselves.
     """
     active = [change for change in changes if change.action not in _UNORDERED]
     changing = {change.address for change in active}
@@ -45,32 +46,10 @@ def ordered(
         needs = instances[address].depends_on
         if id(needs) not in shared:
             shared[id(needs)] = _sorted(changing.intersection(needs))
-        return (*shared[id(needs)], *turns.get(address, ()))
+        return (*shared[id(needs)], *waiting.get(address, ()))
 
-    turns = _turns(active, instances)
+    waiting = turns(active, instances, gone)
     return tuple(replace(change, after=waits) if (waits := after(change)) else change for change in changes)
-
-
-def _turns(changes: Iterable[Change], instances: Mapping[Address, Instance]) -> dict[Address, Addresses]:
-    """Have each instance that a change takes away wait for the one that went ``max_unavailable`` before it."""
-    rolling: dict[str, list[Address]] = {}
-    for change in changes:
-        instance = instances.get(change.address)
-        if instance is not None and instance.lifecycle.max_unavailable and interrupts(change):
-            rolling.setdefault(change.address.name, []).append(change.address)
-    found: dict[Address, Addresses] = {}
-    for addresses in rolling.values():
-        count = sum(one.name == addresses[0].name for one in instances)
-        most = instances[addresses[0]].lifecycle.most_away(count) or count
-        found |= {later: (earlier,) for earlier, later in zip(addresses, addresses[most:], strict=False)}
-    return found
-
-
-def interrupts(change: Change) -> bool:
-    """Tell whether a change takes an instance away that comes back."""
-    if change.action is Action.REPLACE:
-        return not change.create_before_destroy
-    return Action.RESTART in (change.action, change.then)
 
 
 def _needed_by(instances: Iterable[Instance], resources: Iterable[Resource]) -> dict[Address, set[Address]]:

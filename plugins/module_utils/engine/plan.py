@@ -22,6 +22,7 @@ from .mounted import mounted, mounted_but_going
 from .moves import Moves, Origin, follow
 from .options import GOING
 from .order import ordered
+from .rolling import away, held_back
 from .secret_values import follow_copies, tell_ends
 from .unseen import block_deletions, block_dependents, unseen
 from .unwanted import is_unwanted, leftovers, plan_unwanted
@@ -49,6 +50,8 @@ def make_plan(inputs: Inputs) -> Plan:
             plan_unwanted(inputs, draft, address, one)
     block_deletions(draft, inputs.world)
     resources = moves.renamed(inputs.state.resources)
+    gone = away(inputs.instances, held)
+    draft.blocked |= held_back(draft.changes, inputs.instances, gone)
     block_dependents(draft, wanted, resources)
     for change in draft.changes:
         if change.draining_since is not None:
@@ -68,7 +71,7 @@ def make_plan(inputs: Inputs) -> Plan:
         lineage=inputs.document.lineage,
         serial=inputs.state.serial,
         document_digest=inputs.document.digest,
-        changes=ordered(draft.changes, inputs.instances, resources),
+        changes=ordered(draft.changes, inputs.instances, resources, gone),
         blocked={str(address): why for address, why in draft.blocked.items()},
         kept={str(address): why for address, why in draft.kept.items()},
         problems=tuple(draft.problems),

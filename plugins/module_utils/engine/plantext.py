@@ -109,7 +109,7 @@ def results_text(results: Sequence[Result]) -> str:
 
 
 def blocked_text(plan: Plan) -> str:
-    """Say what a plan leaves alone because it could not be seen or compared, and why."""
+    """Say what a plan leaves alone although it would do something, or could not see whether it should, and why."""
     return "\n".join(_notes("?", plan.blocked))
 
 
