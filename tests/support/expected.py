@@ -111,7 +111,7 @@ def _run_state(old: Instance, new: Instance) -> Wanted | None:
     if old.state != new.state:
         return Wanted(*RUN_STATES[old.state, new.state])
     if old.depends_on != new.depends_on:
-        return Wanted("adopt", "state remembers other dependencies")
+        return Wanted("adopt", "only state has to learn of it: dependencies changed")
     return None
 
 

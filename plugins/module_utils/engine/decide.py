@@ -60,7 +60,8 @@ def decide(
         spec = _restarted(
             _delivered(_spec(instance, held, column, key_id, mounted), instance, seen, intent), seen, intent
         )
-        decision = _both(spec, run) if spec else run or _adopt(instance, seen, resource, intent)
+        known = resource.intent if resource else intent
+        decision = _both(spec, run) if spec else run or adopt(instance, seen, resource, run_state=(known, intent))
     return (decision or NOTHING)._replace(intent=intent)
 
 
@@ -275,15 +276,20 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _adopt(instance: Instance, seen: Observation, resource: Resource | None, intent: Intent) -> Decision | None:
-    """Find what state has to learn of an object that is as it should be."""
+def adopt(
+    instance: Instance, seen: Observation, resource: Resource | None, **others: tuple[object, object]
+) -> Decision | None:
+    """Find what state has to learn of an object that is as it should be; ``others`` is what it remembers besides, and what is wanted."""
     if resource is None:
         return Decision(Action.ADOPT, Cause.STATE, "it is there and as the document wants it; state did not know it")
     if resource.digest != seen.spec_digest:
         return Decision(Action.ADOPT, Cause.STATE, "it is as the document wants it; state remembered another spec")
-    known = (resource.dependencies, resource.source, resource.intent)
-    if known != (instance.depends_on, instance.fragment, intent):
-        return Decision(
-            Action.ADOPT, Cause.STATE, "state remembers other dependencies, another source or another run state"
-        )
-    return None
+    remembered = {
+        "dependencies": (resource.dependencies, instance.depends_on),
+        "source": (resource.source, instance.fragment),
+        **others,
+    }
+    changed = [name.replace("_", " ") for name, (known, wanted) in remembered.items() if known != wanted]
+    if not changed:
+        return None
+    return Decision(Action.ADOPT, Cause.STATE, f"only state has to learn of it: {' and '.join(changed)} changed")

@@ -11,7 +11,7 @@ from ..model.normal import HIDDEN_PREFIX
 from ..model.ports import Observation
 from ..model.worker import Instance
 from .current import Holding
-from .decide import Decision, gone, lifecycle_changes, other_key
+from .decide import NOTHING, Decision, adopt, gone, lifecycle_changes, other_key
 from .difference import differences
 
 #: What a person could have changed in the store: a generated value is as good as another one.
@@ -52,15 +52,8 @@ def decide_secret(
     if said:
         cause = Cause.DOCUMENT if seen.spec_digest != instance.digest or len(fields) > 1 else Cause.DRIFT
         return Decision(Action.UPDATE, cause, "; ".join(said), fields)
-    wanted = (seen.spec_digest, instance.depends_on, instance.fragment, instance.recorded.get("access"))
-    if resource is None or wanted != (
-        resource.digest,
-        resource.dependencies,
-        resource.source,
-        resource.spec.get("access"),
-    ):
-        return Decision(Action.ADOPT, Cause.STATE, "it is there and as the document wants it; state did not know it so")
-    return Decision(Action.NOOP)
+    access = (resource.spec.get("access") if resource else None, instance.recorded.get("access"))
+    return adopt(instance, seen, resource, access=access) or NOTHING
 
 
 def _other_value(instance: Instance, seen: Observation) -> str:
