@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from ansible_collections.hodei.workers.tests.conformance.providers.rigs import Fleet, ProcessRig
 from ansible_collections.hodei.workers.tests.support.docker_fleets import clear
-from ansible_collections.hodei.workers.tests.support.places import quick_directory
+from ansible_collections.hodei.workers.tests.support.places import quick_directory, short_directory
 
 
 @pytest.fixture
@@ -37,6 +38,21 @@ def engine(shared_testbed: Any) -> Iterator[Any]:
     clear(found.api)
     yield found
     clear(found.api)
+
+
+@pytest.fixture
+def user(testbed: Any) -> pwd.struct_passwd:
+    """Somebody without rights."""
+    found: pwd.struct_passwd = testbed.need("second_user")
+    return found
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that others can walk through; pytest closes its own ones at each start."""
+    with short_directory() as path:
+        path.chmod(0o711)
+        yield path
 
 
 @pytest.fixture

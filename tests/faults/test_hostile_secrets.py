@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import tempfile
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -132,26 +132,10 @@ print("DONE " + json.dumps(done), flush=True)
 
 
 @pytest.fixture
-def user(testbed: Any) -> pwd.struct_passwd:
-    """Somebody without rights."""
-    found: pwd.struct_passwd = testbed.need("second_user")
-    return found
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory that others can walk through."""
-    with tempfile.TemporaryDirectory(prefix="hodei-") as path:
-        os.chmod(path, 0o711)
-        yield Path(path)
-
-
-@pytest.fixture
-def rig(place: Path) -> Iterator[ProcessRig]:
-    """Processes below it."""
-    made = ProcessRig(place)
-    yield made
-    made.close()
+def rig(open_place: Path) -> Iterator[ProcessRig]:
+    """Processes that others can walk to."""
+    with closing(ProcessRig(open_place)) as made:
+        yield made
 
 
 def update(fleet: Fleet, name: str, spec: dict[str, Any], *secrets: Delivery) -> Any:
@@ -174,14 +158,14 @@ def pid_of(seen: Observation) -> int:
     return int(seen.details["pid"])
 
 
-def test_it_gets_at_nothing(fleet: Fleet, rig: ProcessRig, place: Path, user: pwd.struct_passwd) -> None:
+def test_it_gets_at_nothing(fleet: Fleet, rig: ProcessRig, open_place: Path, user: pwd.struct_passwd) -> None:
     """Keys, state, stores, the supervisor, its neighbour: all of it is closed to another user, and open to a trusted one."""
-    (place / "caller").mkdir(mode=0o711)  # as a home may be
-    SecretFleet(place / "caller")
-    for path in (place / "caller").rglob("*"):
+    (open_place / "caller").mkdir(mode=0o711)  # as a home may be
+    SecretFleet(open_place / "caller")
+    for path in (open_place / "caller").rglob("*"):
         if path.is_dir():
             path.chmod(0o711)
-    keys = place / "caller" / "stores"
+    keys = open_place / "caller" / "stores"
     victim = fleet.make(
         "victim",
         {**rig.shell("sleep 600"), "user": VICTIM},
@@ -191,7 +175,7 @@ def test_it_gets_at_nothing(fleet: Fleet, rig: ProcessRig, place: Path, user: pw
     gate = Path(os.readlink(link)).parent
     told = {
         "keys": str(keys),
-        "state": str(place / "caller"),
+        "state": str(open_place / "caller"),
         "directory": str(rig.directory),
         "socket": str(rig.directory / "socket"),
         "base": str(gate.parent),
@@ -247,10 +231,10 @@ def test_what_it_says_at_its_end_is_blanked_out(fleet: Fleet, rig: ProcessRig) -
 
 
 def test_links_in_what_it_was_given_are_not_followed(
-    fleet: Fleet, rig: ProcessRig, place: Path, user: pwd.struct_passwd
+    fleet: Fleet, rig: ProcessRig, open_place: Path, user: pwd.struct_passwd
 ) -> None:
     """Its volume belongs to it: it opens it, plants links and directories there, again and again, while the supervisor changes it."""
-    precious = place / "precious"
+    precious = open_place / "precious"
     precious.mkdir(mode=0o755)
     (precious / "a").write_text("stays")
     script = textwrap.dedent(f"""
@@ -278,10 +262,10 @@ def test_links_in_what_it_was_given_are_not_followed(
 
 @pytest.mark.parametrize("planted", ["ln -sfn PRECIOUS secrets", "rm secrets; cp /etc/hostname secrets"])
 def test_what_lies_in_the_place_of_its_link_is_replaced(
-    fleet: Fleet, rig: ProcessRig, place: Path, user: pwd.struct_passwd, planted: str
+    fleet: Fleet, rig: ProcessRig, open_place: Path, user: pwd.struct_passwd, planted: str
 ) -> None:
     """The directory is the worker's own: a link or a file there is put right, and nothing is written through it."""
-    precious = place / "precious"
+    precious = open_place / "precious"
     precious.mkdir(mode=0o777)
     spec = {**rig.shell(f"{planted.replace('PRECIOUS', str(precious))}; echo ready; sleep 600"), "user": user.pw_name}
     fleet.make("w", spec, secrets=(secret("file", "key", "one"),))
@@ -298,10 +282,10 @@ def test_what_lies_in_the_place_of_its_link_is_replaced(
     ["rm secrets; mkdir -p secrets/x", "ln -s PRECIOUS conf", "mv FOREIGN conf", "mkdir -p conf/app.toml"],
 )
 def test_what_stands_in_the_way_is_refused(
-    fleet: Fleet, rig: ProcessRig, place: Path, user: pwd.struct_passwd, planted: str
+    fleet: Fleet, rig: ProcessRig, open_place: Path, user: pwd.struct_passwd, planted: str
 ) -> None:
     """A directory in the place of a link; a link or somebody else's directory on the way: it is told, and all stays as it was."""
-    precious, foreign = place / "precious", place / "shared" / "foreign"
+    precious, foreign = open_place / "precious", open_place / "shared" / "foreign"
     precious.mkdir(mode=0o755)
     foreign.mkdir(parents=True)
     foreign.parent.chmod(0o777)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import pwd
-import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +19,10 @@ from ansible_collections.hodei.workers.tests.conformance.providers.rigs import F
 
 
 @pytest.fixture
-def user(testbed: Any) -> pwd.struct_passwd:
-    """Somebody without rights."""
-    found: pwd.struct_passwd = testbed.need("second_user")
-    return found
-
-
-@pytest.fixture
-def place(user: pwd.struct_passwd) -> Iterator[Path]:
-    """A directory that the other user can walk through; pytest closes its own ones at each start."""
-    with tempfile.TemporaryDirectory(prefix="hodei-") as path:
-        os.chmod(path, 0o711)
-        yield Path(path)
-
-
-@pytest.fixture
-def rig(place: Path) -> Iterator[ProcessRig]:
-    """Processes below it."""
-    made = ProcessRig(place)
-    yield made
-    made.close()
+def rig(open_place: Path) -> Iterator[ProcessRig]:
+    """Processes that others can walk to."""
+    with closing(ProcessRig(open_place)) as made:
+        yield made
 
 
 def hostile(fleet: Fleet, user: pwd.struct_passwd, script: str, **more: Any) -> dict[str, Any]:
@@ -63,9 +47,9 @@ def test_it_is_the_other_user_and_nobody_else(fleet: Fleet, rig: ProcessRig, use
     assert result.stdout.decode().strip() == str(user.pw_uid)
 
 
-def test_links_are_not_followed_when_it_is_deleted(fleet: Fleet, place: Path, user: pwd.struct_passwd) -> None:
+def test_links_are_not_followed_when_it_is_deleted(fleet: Fleet, open_place: Path, user: pwd.struct_passwd) -> None:
     """What a link points to stays, a file as well as a directory."""
-    precious = place / "precious"
+    precious = open_place / "precious"
     (precious / "deep").mkdir(parents=True)
     (precious / "deep" / "file").write_text("stays")
     script = f"mkdir -p a/b; ln -s {precious} a/link; ln -s {precious}/deep/file file; cd ..; ln -s {precious} x 2>&1"
@@ -77,10 +61,10 @@ def test_links_are_not_followed_when_it_is_deleted(fleet: Fleet, place: Path, us
 
 
 def test_directories_that_are_swapped_for_links_while_it_is_deleted(
-    fleet: Fleet, place: Path, user: pwd.struct_passwd
+    fleet: Fleet, open_place: Path, user: pwd.struct_passwd
 ) -> None:
     """The race that naive deletion loses."""
-    precious = place / "precious"
+    precious = open_place / "precious"
     precious.mkdir()
     for number in range(20):
         (precious / f"file{number}").write_text("stays")
@@ -97,9 +81,9 @@ def test_directories_that_are_swapped_for_links_while_it_is_deleted(
     assert len(list(precious.iterdir())) == 20
 
 
-def test_a_planted_volume_link_is_not_entered(fleet: Fleet, place: Path, user: pwd.struct_passwd) -> None:
+def test_a_planted_volume_link_is_not_entered(fleet: Fleet, open_place: Path, user: pwd.struct_passwd) -> None:
     """A volume below a link that the worker has planted is refused at the next start, and nothing is given away."""
-    precious = place / "precious"
+    precious = open_place / "precious"
     precious.mkdir(mode=0o755)
     spec = hostile(
         fleet,
@@ -116,12 +100,12 @@ def test_a_planted_volume_link_is_not_entered(fleet: Fleet, place: Path, user: p
     assert precious.stat().st_uid == os.geteuid()
 
 
-def test_files_are_written_nowhere_else(fleet: Fleet, place: Path, user: pwd.struct_passwd) -> None:
+def test_files_are_written_nowhere_else(fleet: Fleet, open_place: Path, user: pwd.struct_passwd) -> None:
     """Links on the way and in the place, and a directory of somebody else that was moved in: nothing of it is written."""
-    precious = place / "precious"
+    precious = open_place / "precious"
     (precious / "deep").mkdir(parents=True)
     (precious / "passwd").write_text("stays")
-    shared = place / "shared"
+    shared = open_place / "shared"
     shared.mkdir()
     foreign = shared / "foreign"
     foreign.mkdir()
@@ -141,7 +125,7 @@ def test_files_are_written_nowhere_else(fleet: Fleet, place: Path, user: pwd.str
         assert path in outcome.error.message
     (outcome,) = fleet.provider.update([fleet.request("files", spec("app.toml"), digest="d-link")])
     assert outcome.error is None
-    home = place / "conformance" / "process" / "workers" / "files.1"
+    home = open_place / "conformance" / "process" / "workers" / "files.1"
     assert (home / "app.toml").read_text() == "planted"
     assert not (home / "app.toml").is_symlink()
     assert (home / "app.toml").owner() == user.pw_name
@@ -158,12 +142,12 @@ def test_files_are_written_nowhere_else(fleet: Fleet, place: Path, user: pwd.str
     assert (precious / "passwd").read_text() == "stays"
 
 
-def test_an_owner_of_its_own(fleet: Fleet, place: Path, user: pwd.struct_passwd) -> None:
+def test_an_owner_of_its_own(fleet: Fleet, open_place: Path, user: pwd.struct_passwd) -> None:
     """A file that the worker may read and not write, given away by root."""
     own = {"path": "fixed", "content": "fixed", "owner": f"root:{user.pw_gid}", "mode": "0440"}
     fleet.make("owned", hostile(fleet, user, "cat fixed; echo x > fixed", files=[own]))
     wait_log(fleet, "owned", b"ermission denied")
-    found = (place / "conformance" / "process" / "workers" / "owned.1" / "fixed").stat()
+    found = (open_place / "conformance" / "process" / "workers" / "owned.1" / "fixed").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, user.pw_gid, 0o440)
     seen = fleet.see("owned")
     assert seen is not None

@@ -81,17 +81,29 @@ def context(place: Path, name: str, url: str, tls: Mapping[str, str]) -> None:
     (place / "config.json").write_text(json.dumps({"currentContext": name}))
 
 
-@pytest.mark.parametrize("way", ["url", "context", "DOCKER_HOST"])
-def test_tls(way: str, shared_testbed: Testbed, tmp_path: Path) -> None:
-    """Both sides show who they are; named in the document, by a context, or in the environment as for the docker command."""
+@pytest.fixture
+def tls_engine(shared_testbed: Testbed) -> Any:
+    """An Engine that answers by TLS: ``by_tls`` says where, and as whom."""
     engine = shared_testbed.need("docker")
     if not engine.by_tls:
         pytest.skip("testbed: docker: this Engine answers by its socket only")
-    url, tls = engine.by_tls["url"], engine.by_tls["tls"]
+    return engine
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Authority:
+    """An authority that the Engine does not know."""
+    return Authority(tmp_path, "stranger")
+
+
+@pytest.mark.parametrize("way", ["url", "context", "DOCKER_HOST"])
+def test_tls(way: str, tls_engine: Any, tmp_path: Path) -> None:
+    """Both sides show who they are; named in the document, by a context, or in the environment as for the docker command."""
+    url, tls = tls_engine.by_tls["url"], tls_engine.by_tls["tls"]
     context(tmp_path, "far", url, tls)
     here = {"DOCKER_CONFIG": str(tmp_path)}
     if way == "url":
-        way_of_a_worker(FarRig(tmp_path, engine, engine.by_tls, {}))
+        way_of_a_worker(FarRig(tmp_path, tls_engine, tls_engine.by_tls, {}))
     elif way == "context":
         for config, environ in (({}, here), ({"context": "far"}, here), ({}, {**here, "DOCKER_CONTEXT": "far"})):
             with closing(DockerProvider("local", config, "conformance", environ=environ)) as provider:
@@ -104,14 +116,10 @@ def test_tls(way: str, shared_testbed: Testbed, tmp_path: Path) -> None:
             assert provider.fingerprint().type == "docker"
 
 
-def test_tls_of_strangers(shared_testbed: Testbed, tmp_path: Path) -> None:
+def test_tls_of_strangers(tls_engine: Any, stranger: Authority) -> None:
     """Without a certificate, with one of another authority, trusting another one: each is said."""
-    engine = shared_testbed.need("docker")
-    if not engine.by_tls:
-        pytest.skip("testbed: docker: this Engine answers by its socket only")
-    stranger = Authority(tmp_path, "stranger")
     cert, key = stranger.issue("me")
-    url, tls = engine.by_tls["url"], engine.by_tls["tls"]
+    url, tls = tls_engine.by_tls["url"], tls_engine.by_tls["tls"]
     for own in ({"ca": tls["ca"]}, {**tls, "ca": stranger.ca}, {**tls, "cert": cert, "key": key}):
         error = refused({"url": url, "tls": own})
         assert error.kind is Kind.AUTHENTICATION, error
@@ -125,16 +133,12 @@ def held(*values: str) -> Credential:
     return Credential("secret x of store 'local'", lambda: SecretValue(Path(next(turns)).read_bytes()))
 
 
-def test_tls_from_a_store(shared_testbed: Testbed, tmp_path: Path) -> None:
+def test_tls_from_a_store(tls_engine: Any, stranger: Authority, tmp_path: Path) -> None:
     """Keys that are in no file; one that somebody rotates meanwhile, and an authority that does, are looked up once more, and only once."""
-    engine = shared_testbed.need("docker")
-    if not engine.by_tls:
-        pytest.skip("testbed: docker: this Engine answers by its socket only")
-    stranger = Authority(tmp_path, "stranger")
     cert, key = stranger.issue("me")
-    url, tls = engine.by_tls["url"], engine.by_tls["tls"]
+    url, tls = tls_engine.by_tls["url"], tls_engine.by_tls["tls"]
     good = {"ca": held(tls["ca"]), "cert": held(tls["cert"]), "key": held(tls["key"])}
-    way_of_a_worker(FarRig(tmp_path, engine, {"url": url, "tls": good}, {}))
+    way_of_a_worker(FarRig(tmp_path, tls_engine, {"url": url, "tls": good}, {}))
     mine = {"cert": held(cert, tls["cert"]), "key": held(key, tls["key"])}
     for rotated in ({"ca": held(tls["ca"], tls["ca"]), **mine}, {**tls, "ca": held(stranger.ca, tls["ca"])}):
         with closing(DockerProvider("local", {"url": url, "tls": rotated}, "conformance", environ={})) as provider:
