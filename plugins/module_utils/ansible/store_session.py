@@ -12,7 +12,6 @@ descriptors may hold them.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +23,7 @@ from ..broker.session import Address
 from ..engine.state.keys import stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model import audit
-from ..model.access import AccessContext, read_access
+from ..model.access import read_access
 from ..model.configs import read_audit, read_stores
 from ..model.errors import InvalidDocument
 from ..model.identity import read_identity
@@ -51,7 +50,7 @@ class StoreSession:
     expires_at: float | None = None
 
     def __init__(
-        self, store: Store, identity: Address, terms: _Terms, auditor: audit.Auditor, credentials: Credentials
+        self, store: Store, identity: Address, terms: _Known, auditor: audit.Auditor, credentials: Credentials
     ) -> None:
         self.identity = identity
         self.warnings: list[str] = []
@@ -87,7 +86,7 @@ class StoreSession:
             principal,
             RulePolicy(_owner_of(self._place, principal), {name.path: rules}),
             self._auditor,
-            lambda: AccessContext(time.time(), by.get("host", ""), by.get("play", ""), by.get("task", "")),
+            Asking(by.get("host", ""), by.get("play", ""), by.get("task", "")).context,
             store_name=self.identity["store"],
         )
         return guarded.get(name, which)
@@ -134,7 +133,7 @@ class _Repeated:
         self._inner.record(*entries, sync=sync and not (len(given) == len(entries) and given <= self._given))
         self._given |= given
 
-    def anchor(self, terms: _Terms, credentials: Credentials) -> None:
+    def anchor(self, terms: _Known, credentials: Credentials) -> None:
         """Tell anchors how far the chain has got. Raises HodeiError."""
         from .audit_anchors import opened_anchors
 
@@ -143,7 +142,7 @@ class _Repeated:
             self._inner.anchor(lambda: opened_anchors(configs, state, credentials, read_only=False))
 
 
-class _Terms(NamedTuple):
+class _Known(NamedTuple):
     """What holds for a session: where the owner's files are, the settings, and how far chains are known to have got.
 
     ``began``: somebody has said, or the state knows, that uses are recorded here.
@@ -174,7 +173,7 @@ def open_session(address: Address) -> StoreSession:
     remembered, anchored = (state.remembered(), state.anchors()) if state.exists() else ({}, {})
     settings = remembered.get(SETTINGS) or {"audit": audited, "identity": asks}
     began = bool(anchored) or SETTINGS in remembered or address.get("audit") is not None
-    terms, warnings = _Terms(place, settings, anchored, began), list[str]()
+    terms, warnings = _Known(place, settings, anchored, began), list[str]()
     auditor = _auditor(owner, terms, warnings.append)
     known = settings.get("stores", {}) | stores
     asking = Asking(playbook=address.get("playbook", 0))
@@ -192,7 +191,7 @@ def open_session(address: Address) -> StoreSession:
     return session
 
 
-def _auditor(owner: str, terms: _Terms, warn: Callable[[str], None]) -> audit.Auditor:
+def _auditor(owner: str, terms: _Known, warn: Callable[[str], None]) -> audit.Auditor:
     """Return who records; nobody where no chain was ever begun."""
     if not terms.began and not audit_directory(terms.place).is_dir():
         return _Unrecorded()

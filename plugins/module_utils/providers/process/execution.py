@@ -11,13 +11,18 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from ...model.errors import HodeiError, Kind
 from ...model.ports import ExecRequest, ExecResult
 from ..output import Output, file_problem
+from . import mapping
+from .client import Client, GoneError
 
 _CHUNK = 1 << 18
+_ATTEMPTS = 3
+#: What the end of a command that took too long may take beyond its timeout.
+_PATIENCE = 60.0
 #: What a command's children may take to close their ends after it has ended.
 _DRAIN = 2.0
 
@@ -101,10 +106,10 @@ class Pump:
             os.close(fd)
 
 
-def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], request: ExecRequest) -> ExecResult:
-    """Hand three streams to ``ask``, which returns the supervisor's last line, and collect what the command wrote.
+def execute(client: Client, request: ExecRequest) -> ExecResult:
+    """Hand three streams to the supervisor, and collect what the command wrote.
 
-    Raises HodeiError when a file of the request cannot be read or written.
+    Raises HodeiError when the worker does not run, or a file of the request cannot be read or written.
     """
     theirs_in, ours_in = os.pipe()
     ours_out, theirs_out = os.pipe()
@@ -114,7 +119,7 @@ def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], request: Exec
     out, err = Output(request.limit, request.stdout), Output(request.limit)
     pump = Pump((ours_in, source), {ours_out: out, ours_err: err})
     try:
-        end = ask(theirs)
+        end = _ask(client, request, theirs)
     finally:
         for fd in theirs:
             os.close(fd)
@@ -129,4 +134,38 @@ def execute(ask: Callable[[tuple[int, int, int]], dict[str, Any]], request: Exec
         stdout_truncated=out.truncated,
         stderr_truncated=err.truncated,
         timed_out=end["timed_out"],
+    )
+
+
+def _ask(client: Client, request: ExecRequest, streams: tuple[int, int, int]) -> dict[str, Any]:
+    """Ask for a command and wait for its end; asked again only while it has not begun."""
+    message = {
+        "op": "exec",
+        "target": mapping.target_item(request.target),
+        "command": list(request.command),
+        "timeout": request.timeout,
+        "env": dict(request.env),
+        "cwd": request.cwd,
+        "user": request.user,
+    }
+    where, began = str(request.target.address), False
+    for _unused in range(_ATTEMPTS):
+        try:
+            with client.demand() as connection:
+                for reply in connection.ask(message, request.timeout + _PATIENCE, streams):
+                    if "error" in reply:
+                        raise mapping.error(reply["error"], where)
+                    if "end" in reply:
+                        end: dict[str, Any] = reply["end"]
+                        return end
+                    began = True
+        except GoneError:
+            if began:
+                break
+    raise HodeiError(
+        Kind.NETWORK,
+        "the supervisor died while the command ran; whether it has ended is unknown",
+        hint="Look, and run it again if that does no harm.",
+        where=where,
+        retryable=not began,
     )

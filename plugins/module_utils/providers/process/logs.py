@@ -9,8 +9,10 @@ import os
 import re
 import time
 
-from ...model.ports import LogResult
+from ...model.errors import HodeiError, Kind
+from ...model.ports import LogRequest, LogResult
 from .supervisor.logs import INDEX_ENTRY, index_name, log_name
+from .supervisor.record import record_id
 from .supervisor.wire import LOGS_DIR
 
 _POLL = 0.1
@@ -65,6 +67,22 @@ class LogFiles:
                 break
             begin = size
         return begin
+
+
+def read_log(directory: str, request: LogRequest) -> LogResult:
+    """Read a part of a worker's log, and go on for ``follow`` seconds. Raises HodeiError(not_found)."""
+    target = request.target
+    files = LogFiles(directory, record_id(target.address.name, target.address.key, target.generation))
+    if not os.path.exists(files.path()):
+        raise HodeiError(
+            Kind.NOT_FOUND, "there is no log", hint="The worker was never started.", where=str(target.address)
+        )
+    end = files.size()
+    present = read(files, request.tail, request.since, request.limit, end)
+    if request.follow <= 0:
+        return present
+    text = present.text + follow(files, end, request.follow, request.limit)
+    return LogResult(text[-request.limit :], present.truncated or len(text) > request.limit)
 
 
 def read(files: LogFiles, tail: int | None, since: float | None, limit: int, end: int) -> LogResult:

@@ -221,16 +221,9 @@ class ProcessProvider:
 
     def capacity(self) -> Capacity:
         """Count CPU and memory of this machine. Raises HodeiError(configuration) when psutil is missing."""
-        psutil = import_psutil()
-        memory = psutil.virtual_memory()
-        cores = psutil.cpu_count() or 1
-        return Capacity(
-            cpu_total=cores * 1000,
-            cpu_used=int(min(psutil.getloadavg()[0], cores) * 1000),
-            memory_total=memory.total,
-            memory_used=memory.total - memory.available,
-            workers=len([one for one in self.list().observations if one.state.alive]),
-        )
+        from .capacity import capacity
+
+        return capacity(len([one for one in self.list().observations if one.state.alive]))
 
     def attend(self) -> None:
         """Have a supervisor where workers live: one that was killed leaves them running, but unwatched."""
@@ -325,66 +318,13 @@ class ProcessProvider:
         """Run a command in a worker's environment, directory and user. Raises HodeiError when the worker does not run."""
         from .execution import execute
 
-        message = {
-            "op": "exec",
-            "target": mapping.target_item(request.target),
-            "command": list(request.command),
-            "timeout": request.timeout,
-            "env": dict(request.env),
-            "cwd": request.cwd,
-            "user": request.user,
-        }
-
-        def ask(fds: tuple[int, int, int]) -> dict[str, Any]:
-            return self._ask_command(message, request.timeout + _KILL, fds, str(request.target.address))
-
-        return execute(ask, request)
-
-    def _ask_command(
-        self, message: dict[str, Any], patience: float, fds: tuple[int, int, int], where: str
-    ) -> dict[str, Any]:
-        """Ask for a command and wait for its end; asked again only while it has not begun."""
-        began = False
-        for _unused in range(_ATTEMPTS):
-            try:
-                with self._client.demand() as connection:
-                    for reply in connection.ask(message, patience, fds):
-                        if "error" in reply:
-                            raise mapping.error(reply["error"], where)
-                        if "end" in reply:
-                            end: dict[str, Any] = reply["end"]
-                            return end
-                        began = True
-            except GoneError:
-                if began:
-                    break
-        raise HodeiError(
-            Kind.NETWORK,
-            "the supervisor died while the command ran; whether it has ended is unknown",
-            hint="Look, and run it again if that does no harm.",
-            where=where,
-            retryable=not began,
-        )
+        return execute(self._client, request)
 
     def logs(self, request: LogRequest) -> LogResult:
         """Read a worker's log from its files, and go on reading for ``follow`` seconds. Raises HodeiError(not_found)."""
-        from . import logs
-        from .supervisor.record import record_id
+        from .logs import read_log
 
-        target = request.target
-        worker = record_id(target.address.name, target.address.key, target.generation)
-        files = logs.LogFiles(self.directory, worker)
-        if not os.path.exists(files.path()):
-            raise HodeiError(
-                Kind.NOT_FOUND, "there is no log", hint="The worker was never started.", where=str(target.address)
-            )
-        end = files.size()
-        present = logs.read(files, request.tail, request.since, request.limit, end)
-        if request.follow <= 0:
-            return present
-        fresh = logs.follow(files, end, request.follow, request.limit)
-        text = present.text + fresh
-        return LogResult(text[-request.limit :], present.truncated or len(text) > request.limit)
+        return read_log(self.directory, request)
 
     def forward(self, target: Target, port: str) -> socket.socket:
         """Connect to a port of a worker on this machine. Raises HodeiError."""
@@ -435,17 +375,3 @@ def _reload_patience(spec: Mapping[str, Any]) -> float:
     """Return for how long a reload may keep us waiting."""
     reload = spec.get("reload") or {}
     return float(reload.get("timeout", 0.0)) + (_KILL if reload.get("command") else 0.0)
-
-
-def import_psutil() -> Any:
-    """Import psutil. Raises HodeiError(configuration) that tells how to get it for the interpreter that runs this."""
-    try:
-        import psutil
-    except ImportError as error:
-        raise HodeiError(
-            Kind.CONFIGURATION,
-            f"the Python library psutil is missing for {sys.executable}",
-            hint=f"Run: {sys.executable} -m pip install psutil. Or install the system's package python3-psutil, where pip refuses "
-            "because the system manages that Python. If another interpreter has it, set ansible_python_interpreter to that one.",
-        ) from error
-    return psutil
