@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -63,6 +63,21 @@ def open_writer(path: Path, subject: Subject, *, create: bool = False) -> sqlite
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
+    """Commit at the end, or leave all as it was."""
+    connection.execute(begin)
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite rolls back by itself after some errors (disk full, input/output), and at the next opening after all.
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise
 
 
 def snapshot(path: Path, look: Callable[[sqlite3.Connection], T]) -> T:

@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from ...durable.connect import explained, open_writer, snapshot
+from ...durable.connect import explained, open_writer, snapshot, transaction
 from ...durable.draft import sync_directory
 from ...model.address import Address
 from ...model.audit import AuditHead
@@ -77,7 +77,7 @@ class SqliteState:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
             self._has_content()
-            with _transaction(self._writer(create=True)) as connection:
+            with transaction(self._writer(create=True)) as connection:
                 if migrate.format_of(connection) > 0:
                     raise HodeiError(
                         Kind.ALREADY_EXISTS,
@@ -212,7 +212,7 @@ class SqliteState:
             self._refuse_absent()
             if self.read_only:
                 return snapshot(self.path, lambda connection: look(self._up_to_date(connection)))
-            with _transaction(self._writer(), "BEGIN") as connection:
+            with transaction(self._writer(), "BEGIN") as connection:
                 return look(connection)
 
     @contextmanager
@@ -220,7 +220,7 @@ class SqliteState:
         self._refuse_read_only()
         with self._lock, explained(self.path, codec.STATE):
             self._refuse_absent()
-            with _transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
+            with transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
                 migrate.refuse_newer(migrate.format_of(connection), len(self._steps))
                 tx = _Transaction(connection, _load_head(connection))
                 if lease is not None:
@@ -274,20 +274,6 @@ class SqliteState:
     def _refuse_read_only(self) -> None:
         if self.read_only:
             raise HodeiError(Kind.INTERNAL, f"the state at {self.path} was opened for reading only")
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
-    connection.execute(begin)
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        # SQLite rolls back by itself after some errors (disk full, input/output), and at the next opening after all.
-        with suppress(sqlite3.Error):
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        raise
 
 
 def _load_head(connection: sqlite3.Connection) -> Head:

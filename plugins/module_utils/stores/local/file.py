@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 
-from ...durable.connect import Subject, explained, open_writer, snapshot
+from ...durable.connect import Subject, explained, open_writer, snapshot, transaction
 from ...durable.draft import sync_directory
 from ...durable.failpoints import hit
 from ...durable.place import reason_against
@@ -64,7 +64,7 @@ class StoreFile:
             hit("store.directory")
             self.path.touch(mode=0o600)
             hit("store.file")
-            with _transaction(self._writer(create=True)) as connection:
+            with transaction(self._writer(create=True)) as connection:
                 if _has_tables(connection):
                     raise HodeiError(
                         Kind.ALREADY_EXISTS, f"there is a store at {self.path} already", hint="It is kept as it is."
@@ -98,7 +98,7 @@ class StoreFile:
         self._refuse_read_only()
         with self._lock, explained(self.path, SUBJECT):
             self._refuse_absent()
-            with _transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
+            with transaction(self._writer()) as connection:  # pylint: disable=contextmanager-generator-missing-cleanup
                 ledger = self._ledger(connection)
                 yield ledger
                 changed = ledger.seal()
@@ -178,19 +178,6 @@ def _put_back(message: str) -> StoreError:
         hint="Somebody put an older copy, or another store, in its place, so that secrets may have values of before. Put the latest "
         "one back; or, if this is what you want, run the playbook hodei.workers.init with -e hodei_accept=store.NAME.",
     )
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        raise
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

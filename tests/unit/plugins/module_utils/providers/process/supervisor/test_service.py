@@ -26,8 +26,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.ports import (
 )
 from ansible_collections.hodei.workers.plugins.module_utils.model.states import WorkerState
 from ansible_collections.hodei.workers.plugins.module_utils.model.worker import Lifecycle
-from ansible_collections.hodei.workers.plugins.module_utils.providers.process.client import GoneError
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.capacity import import_psutil
+from ansible_collections.hodei.workers.plugins.module_utils.providers.process.client import GoneError
 from ansible_collections.hodei.workers.plugins.module_utils.providers.process.provider import (
     ProcessProvider,
     owner_directory,
