@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's word that something is as it is meant to be, although the state remembers otherwise: a store, or that a chain is lost."""
+"""What the user accepts as it is now (option `accept`): a store that was put back, an audit chain that is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AUDIT, STORE = "audit", "store."
 
 
 class Acceptance:
-    """What the user accepts, for one owner. Raises InvalidDocument for what there is not, HodeiError for who may not."""
+    """What is accepted for one owner. Raises InvalidDocument for what there is not, HodeiError for who may not."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that a broker of secrets is: ``broker_desk.py`` has it started, once for each playbook that reads any."""
+"""The broker's program: ``broker_desk.py`` starts it, once for each playbook that reads secrets."""
 
 from __future__ import annotations
 

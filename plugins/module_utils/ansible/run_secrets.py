@@ -1,10 +1,10 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The secrets of one run: opened on the document's terms, and held against what the run before has left; then this one leaves the same.
+"""The secrets of one run: the stores, opened as the document says and compared with what the last run left in the state.
 
-What is left in the state: how far each store has got (so that one that was put back is noticed), and the settings of the last converge
-of the whole document, which no task or lookup of a play can change for itself. And anchors are told how far the audit chain has got.
+Each run leaves there how far each store has got (so that one that was put back is noticed), and a converge of the whole document its
+settings, which no task or lookup can change for itself. And anchors are told how far the audit chain has got.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module on the controller goes on with the login of its playbook's broker, where one runs; it starts none (decision 0058)."""
+"""Lets a module on the controller use the login that its playbook's broker has, where one runs; starts none (decision 0058)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an address to a session: the one place where a store is opened for lookups, and where rules and audit go around it.
+"""Opens a store for lookups, by its address, with access rules and audit around it.
 
 An address is JSON: ``store`` (its name), ``config`` (what the user wrote of it), and ``owner``, ``state_dir`` and ``backend`` as they
 are in the document, which say where this machine's stores lie; ``audit`` and ``identity`` where the document has them. ``others`` are

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 hodei.workers contributors
 # GNU General Public License v3.0 or later (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What values were given, so that they are recognised where they come back: by a keyed digest, and within longer texts by themselves."""
+"""The values that were handed out, to recognise them in a task's arguments: by a keyed digest, and within longer texts by themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_WITHIN, LONGEST_WITHIN = 6, 4096
 
 
 class Given:
-    """Remembers values; what was given longest ago goes first when there are too many."""
+    """Remembers values; when there are too many, the oldest go first."""
 
     def __init__(self, mark: Callable[[bytes], str]) -> None:
         self._mark = mark
