@@ -169,8 +169,8 @@ options:
     type: raw
   reload:
     description:
-      - "How the worker is told that its files have changed; exactly one of C(signal) and C(command). Left out: it is
-        restarted."
+      - "How the worker is told that its files have changed, those of its secrets too; exactly one of C(signal) and C(command).
+        Left out: it is restarted for C(files), and not told of others."
       - "C(signal) (one of SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGQUIT, SIGWINCH, SIGALRM, SIGCONT): A signal to the
         worker's main process."
       - "C(command) (a list): A command in the worker's environment that ends with 0 when the worker has taken the change."

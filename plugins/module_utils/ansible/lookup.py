@@ -174,7 +174,8 @@ def _instead(error: HodeiError, name: str, options: Mapping[str, Any], warn: Cal
     else:
         wish = options["on_denied"] if error.kind is Kind.AUTHORIZATION else "error"
     if (wish or ("error" if fallback is None else "skip")) == "error":
-        raise HodeiError(error.kind, error.message, hint=error.hint, where=error.where or name)
+        hint = error.hint or ("Mind spelling, tenant, store and owner." if error.kind is Kind.NOT_FOUND else "")
+        raise HodeiError(error.kind, error.message, hint=hint, where=error.where or name)
     if wish == "warn":
         warn(f"hodei.workers.secret: {error}")
     return [] if fallback is None else [fallback]

@@ -20,12 +20,12 @@ from typing import Any, NamedTuple, cast
 from ..access.guarded import GuardedStore
 from ..access.rules import RulePolicy
 from ..broker.session import Address
-from ..engine.state.keys import stores_directory
+from ..engine.state.keys import how_to_begin, stores_directory
 from ..engine.state.sqlite import SqliteState
 from ..model import audit
 from ..model.access import read_access
 from ..model.configs import read_audit, read_stores
-from ..model.errors import InvalidDocument
+from ..model.errors import HodeiError, InvalidDocument, Kind
 from ..model.identity import read_identity
 from ..model.mounts import Vaults
 from ..model.place import Place
@@ -64,7 +64,12 @@ class StoreSession:
 
     def login(self) -> None:
         """Open the store, so that a wrong key is told once for all."""
-        self._store.fingerprint()
+        try:
+            self._store.fingerprint()
+        except HodeiError as error:
+            if error.kind is Kind.CONFIGURATION and not self._place.exists():
+                raise HodeiError(error.kind, error.message, hint=how_to_begin(self._place)) from None
+            raise
 
     def read(self, name: SecretName, which: Which) -> Retrieved:
         """Read from the store."""

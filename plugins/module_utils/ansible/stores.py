@@ -60,17 +60,29 @@ def _latest(document: Document, own: str, stores: Mapping[str, Store]) -> Callab
         if one.provider == f"{STORE}{own}" and "version" not in one.spec.get("from", {"version": None})
     }
 
+    made = {(one.provider, one.address.name) for one in document.secrets}
+
     def latest(path: str) -> int | None:
         source = sources.get(path)
         if source is None:
             return None
-        info = stores[source.get("store", own)].describe(SecretName.parse(source["secret"]))
-        current = info.at(Stage.CURRENT)
-        if info.deleted_at is not None or current is None:
-            raise StoreError(Fault.DELETED, "it is deleted", where=source["secret"])
-        return current.number
+        store = source.get("store", own)
+        try:
+            return _current(stores[store], SecretName.parse(source["secret"]))
+        except StoreError as error:
+            if error.fault in (Fault.NOT_FOUND, Fault.DELETED) and (f"{STORE}{store}", source["secret"]) in made:
+                return None  # this run makes it, and the copy after it
+            raise
 
     return latest
+
+
+def _current(store: Store, name: SecretName) -> int:
+    info = store.describe(name)
+    current = info.at(Stage.CURRENT)
+    if info.deleted_at is not None or current is None:
+        raise StoreError(Fault.DELETED, "it is deleted", where=name.path)
+    return current.number
 
 
 def _material(own: str, stores: Mapping[str, Store]) -> Callable[[Spec], Made]:

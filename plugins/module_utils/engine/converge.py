@@ -108,7 +108,15 @@ def _plan(request: Request, ports: Ports, seen: Survey, state: State, now: float
         if instances and name in seen.fingerprints:
             problems += provider.validate(instances)
     # Equal instances have equal problems; one of each is enough.
-    return replace(plan, problems=tuple(dict.fromkeys(problems)), warnings=(*plan.warnings, *seen.warnings))
+    told = seen.warnings_of({*ports.secrets, *_at_work(inputs)})
+    return replace(plan, problems=tuple(dict.fromkeys(problems)), warnings=(*plan.warnings, *told))
+
+
+def _at_work(inputs: Inputs) -> set[str]:
+    """Return the providers that have workers in this run; what the others have to say is for another one."""
+    wanted = {(one.address, one.provider) for one in inputs.document.wanted}
+    seen = {(address, name) for (address, _unused), name in inputs.world.provider_of.items()}
+    return {name for address, name in wanted | seen if inputs.options.selects(address)}
 
 
 def same_fleet(document: Document, state: State) -> None:

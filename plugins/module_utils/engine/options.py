@@ -60,4 +60,4 @@ class Options:
         ):
             for pattern in patterns:
                 if not {"*", "?"} & set(pattern) and not any(matches(pattern, address) for address in known):
-                    yield f"{what}: there is no worker '{pattern}', neither in the document nor here"
+                    yield f"{what}: there is no worker and no secret '{pattern}', neither in the document nor here"

@@ -57,7 +57,9 @@ def make_plan(inputs: Inputs) -> Plan:
         if change.draining_since is not None:
             lasted = max(0.0, inputs.now - change.draining_since)
             draft.overdue[change.address] = max(lasted, draft.overdue.get(change.address, 0.0))
-    draft.problems += mounted_but_going(wanted.values(), draft.changes)
+    # Those too that this run leaves alone: what they are given is theirs.
+    staying = wanted if inputs.options.state or inputs.options.destroy else inputs.instances
+    draft.problems += mounted_but_going(staying.values(), draft.changes)
     draft.problems += guard(inputs.document, inputs.options, draft.changes, there=held)
     known = {*inputs.instances, *held, *(origin.address for origin in moves.origins.values())}
     draft.warnings += [

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 
@@ -39,8 +39,12 @@ class Survey:
     @property
     def warnings(self) -> list[str]:
         """What providers want their users to know."""
+        return self.warnings_of(self.fingerprints)
+
+    def warnings_of(self, names: Collection[str]) -> list[str]:
+        """What some of them want their users to know."""
         told = {name: (*one.warnings, *self.told.get(name, ())) for name, one in self.fingerprints.items()}
-        return [f"provider '{name}': {text}" for name, texts in told.items() for text in texts]
+        return [f"provider '{name}': {text}" for name, texts in told.items() if name in names for text in texts]
 
 
 def survey(providers: Mapping[str, ObjectProvider], lineage: str, *, attend: bool = False) -> Survey:

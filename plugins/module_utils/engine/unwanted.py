@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model.address import Address
+from ..model.address import SECRET, Address
 from ..model.change import Action, Cause, Change
 from ..model.ports import Observation
 from ..model.records import Resource
@@ -53,6 +53,8 @@ def plan_unwanted(inputs: Inputs, draft: Draft, address: Address, held: Holding)
             return
         explicit = inputs.options.destroy or inputs.options.state in GOING
         why = "asked to be absent" if explicit else "no longer in the document"
+        if address.kind == SECRET and not released:
+            why += "; all its values are gone for good" if held.seen.on_remove == "destroy" else "; it can be restored"
         if released:
             why = f"{'asked to be forgotten' if explicit else why}: it runs on and belongs to nobody"
         cause = Cause.REQUEST if explicit else Cause.DOCUMENT

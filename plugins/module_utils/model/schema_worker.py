@@ -431,7 +431,8 @@ RELOAD = group(
         },
         "timeout": quantity("positive_duration", "How long the command may take.", "30s"),
     },
-    "How the worker is told that its files have changed; exactly one of `signal` and `command`. Left out: it is restarted.",
+    "How the worker is told that its files have changed, those of its secrets too; exactly one of `signal` and `command`. Left out: it "
+    "is restarted for `files`, and not told of others.",
     oneOf=exactly_one("signal", "command"),
 )
 

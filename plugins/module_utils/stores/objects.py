@@ -112,7 +112,8 @@ class SecretObjects:
             warn(f"secret.{info.name.path} stays as it is: what it is copied from cannot be looked at: {error}")
             latest = 0
         seen = _seen(info)
-        return replace(seen, drift={**seen.drift, "from": f"version {latest}"}) if latest else seen
+        drift = {**seen.drift, "from": f"version {latest}"} if latest else seen.drift
+        return replace(seen, drift=drift, on_remove="destroy" if self._destroying else seen.on_remove)
 
     def _outdated(self, info: SecretInfo) -> int:
         """Return which version a copy lacks; 0 where it lacks none. Raises HodeiError."""

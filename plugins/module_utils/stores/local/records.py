@@ -58,14 +58,14 @@ class Record:
             if which in (one.version.number, one.version.stage):
                 return one
         what = f"{which.value} version" if isinstance(which, Stage) else f"version {which}"
-        raise self.fault(Fault.NOT_FOUND, f"it has no {what}")
+        raise self.fault(Fault.NOT_FOUND, f"it has no {what}", "The module secret_info lists those that it has.")
 
     def require(self, *, live: bool = True) -> None:
         """Raise NOT_FOUND when there is no such secret, DELETED when it is deleted and has to be ``live``."""
         if not self.entries:
             raise self.fault(Fault.NOT_FOUND, "there is no such secret")
         if live and self.deleted_at is not None:
-            raise self.fault(Fault.DELETED, "it is deleted", "Restore or destroy it first.")
+            raise self.fault(Fault.DELETED, "it is deleted", "Restore it first: module secret, state: restored.")
 
     def fault(self, fault: Fault, message: str, hint: str = "") -> StoreError:
         """Return an error about this secret."""

@@ -176,3 +176,12 @@ def test_an_option_that_there_is_not() -> None:
         refuse_unknown(["store", "on_mising"])
     with pytest.raises(HodeiError, match=r"no option 'backend'. There are: store, "):
         refuse_unknown(["backend"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("not_found", ". Mind spelling, tenant, store and owner."), ("network", "")]
+)
+def test_what_is_not_found_is_to_be_looked_for(kind: str, more: str) -> None:
+    with pytest.raises(HodeiError) as caught:
+        ask(FakeDesk(a=(kind, "")), "a")
+    assert str(caught.value) == f"a: so it is{more}"

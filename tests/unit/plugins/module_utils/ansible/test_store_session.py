@@ -76,6 +76,14 @@ def session(place: Path) -> Iterator[StoreSession]:
     made.close()
 
 
+def test_an_owner_that_nobody_made(tmp_path: Path) -> None:
+    """Most often the name is mistyped; those that there are come with the error."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "fleet.key").touch()
+    with pytest.raises(HodeiError, match=f"there is no store of secrets at .*shpo.* Owners in {tmp_path}: shop"):
+        open_session(address(tmp_path / "shpo")).login()
+
+
 def test_each_use_is_recorded_with_who_what_and_where(session: StoreSession, place: Path) -> None:
     """A value from memory, too."""
     for _unused in range(2):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.mounts import 
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_value import SecretValue
 from ansible_collections.hodei.workers.tests.support.fleets import actions, errors
-from ansible_collections.hodei.workers.tests.support.model_cloud import COLUMN
+from ansible_collections.hodei.workers.tests.support.model_cloud import COLUMN, ModelProvider
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
 from ansible_collections.hodei.workers.tests.support.secret_fleets import SecretFleet
 
@@ -228,3 +229,24 @@ def test_who_is_given_a_secret_is_known(fleet: SecretFleet) -> None:
     converge(fleet, LOGIN, "[{name: web, secrets: [{secret: db, volume: v}]}]")
     (worker,) = [one for one in fleet.state.read().resources if one.address.kind != "secret"]
     assert secrets_of(worker.spec) == {"db"}
+
+
+def test_a_run_that_leaves_workers_alone_deletes_none_of_their_secrets(fleet: SecretFleet) -> None:
+    """As the playbook secrets does: the workers are excluded, and what they are given is theirs."""
+    converge(fleet)
+    left = fleet.document("[{name: db/password, value: one}]", workers=WORKERS)
+    with pytest.raises(InvalidDocument, match=r"it would be deleted, but worker\.web\[0\] is given it"):
+        fleet.converge(left, excludes=("worker.*",))
+    assert fleet.value("tls")
+
+
+@pytest.mark.parametrize("excludes", [(), ("worker.*",)])
+def test_a_provider_without_workers_in_a_run_warns_of_nothing(
+    fleet: SecretFleet, monkeypatch: pytest.MonkeyPatch, excludes: tuple[str, ...]
+) -> None:
+    found = ModelProvider(fleet.cloud, column=fleet.column).fingerprint()
+    monkeypatch.setattr(ModelProvider, "fingerprint", lambda _provider: replace(found, warnings=("it ends soon",)))
+    alone = fleet.preview(fleet.document(SECRETS, workers="[]"), excludes=excludes)
+    assert alone.plan.warnings == ()
+    both = fleet.preview(fleet.document(SECRETS, workers=WORKERS), excludes=excludes)
+    assert bool(both.plan.warnings) == (not excludes)

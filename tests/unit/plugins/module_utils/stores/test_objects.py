@@ -130,6 +130,39 @@ def test_gone_and_back(fleet: SecretFleet) -> None:
     assert fleet.value("a") == "two"
 
 
+def test_the_source_of_a_copy_comes_back(fleet: SecretFleet) -> None:
+    """The plan says that the copy follows, and no warning says the opposite."""
+    wanted = "[{name: a, value: one}, {name: copy, from: {secret: a}}]"
+    assert errors(fleet.converge(wanted)) == []
+    for gone in (fleet.store().delete, fleet.store().destroy):
+        gone(A)
+        planned = fleet.preview(wanted)
+        assert actions(planned) == {"secret.a": "create", "secret.copy": "update"}
+        assert planned.survey.warnings == []
+        assert errors(fleet.converge(wanted)) == []
+        assert fleet.value("copy") == "one"
+
+
+@pytest.mark.parametrize(
+    ("on_remove", "state", "fate"),
+    [
+        ("delete", "absent", "asked to be absent; it can be restored"),
+        ("delete", "destroying", "asked to be absent; all its values are gone for good"),
+        ("destroy", "absent", "asked to be absent; all its values are gone for good"),
+        ("delete", "", "no longer in the document; it can be restored"),
+        ("destroy", "", "no longer in the document; all its values are gone for good"),
+    ],
+)
+def test_a_plan_tells_what_comes_back_from_what_does_not(
+    fleet: SecretFleet, on_remove: str, state: str, fate: str
+) -> None:
+    wanted = f"[{{name: a, value: one, lifecycle: {{on_remove: {on_remove}}}}}]"
+    assert errors(fleet.converge(wanted)) == []
+    asked = {"state": "absent", "destroying": state == "destroying"}
+    planned = fleet.preview(wanted, **asked) if state else fleet.preview("[]")
+    assert [one.reason for one in planned.plan.pending] == [fate]
+
+
 @pytest.mark.parametrize("fate", ["destroy", "forget"])
 def test_leaves_the_document_otherwise(fleet: SecretFleet, fate: str) -> None:
     assert errors(fleet.converge(f"[{{name: a, value: one, tags: {{x: y}}, lifecycle: {{on_remove: {fate}}}}}]")) == []
