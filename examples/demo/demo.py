@@ -22,6 +22,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -174,11 +175,11 @@ class Demo:
         print(f"   $ ansible-playbook -i {inventory} {' '.join([playbook, *options])}", flush=True)
         started = time.monotonic()
         output = self.run(playbook, *options, inventory=inventory)
-        for line in worth_reading(output):
-            if line not in self.told:
+        fresh = [line for line in worth_reading(output) if line not in self.told]
+        for line, following in pairwise([*fresh, ""]):
+            if not line.startswith("Good to know") or following.startswith("  *"):
                 print(f"     {line}")
-            if line.lstrip().startswith(("*", "Good to know")):
-                self.told.add(line)
+        self.told.update(line for line in fresh if line.startswith("  *"))
         recap = re.search(r"ok=(\d+)\s+changed=(\d+).*failed=(\d+)", output)
         counts = f"changed={recap[2]} failed={recap[3]}" if recap else ""
         print(f"     ({counts}, {time.monotonic() - started:.1f} s)", flush=True)

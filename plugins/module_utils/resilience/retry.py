@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ..model.errors import Category, HodeiError
+from ..model.errors import Category, HodeiError, missing_library
 from .deadline import Deadline
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def attempts(
 
     No attempt begins after the deadline.
     """
-    from tenacity import RetryCallState, Retrying, retry_if_exception
+    try:
+        from tenacity import RetryCallState, Retrying, retry_if_exception
+    except ImportError as error:
+        raise missing_library("tenacity") from error
 
     def stop(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -120,3 +121,11 @@ def test_jitter_is_full_and_quotas_get_more_patience() -> None:
     assert backoff(RetryPolicy(3, 1.0, 30.0), TIMEOUT, 3, uniform) == 0.0
     assert backoff(RetryPolicy(3, 1.0, 30.0), THROTTLED, 2, uniform) == 7.0
     assert asked == [(0.0, 4.0), (0.0, 8.0)]
+
+
+def test_without_tenacity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named: else every call of a provider that retries is a bug of that provider."""
+    monkeypatch.setitem(sys.modules, "tenacity", None)
+    with pytest.raises(HodeiError, match=r"library tenacity is missing .* pip install tenacity") as caught:
+        retried(Calls(), RetryPolicy(), idempotent=True, deadline=Deadline(1.0, Time().clock))
+    assert caught.value.kind is Kind.CONFIGURATION
