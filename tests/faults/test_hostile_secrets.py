@@ -93,6 +93,15 @@ def memory(pid):
         file.seek(start)
         return file.read(8)
 
+def descriptors(pid):
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return found
+
 def taken(pid):
     other = os.pidfd_open(pid)
     got = libc.syscall(438, other, 0, 0)  # pidfd_getfd
@@ -119,7 +128,7 @@ for who in ("supervisor", "victim"):
     pid = told[who]
     attempt(f"memory of the {who}")(lambda: memory(pid))
     attempt(f"environment of the {who}")(lambda: read(f"/proc/{pid}/environ"))
-    attempt(f"descriptors of the {who}")(lambda: [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")])
+    attempt(f"descriptors of the {who}")(lambda: descriptors(pid))
     attempt(f"root of the {who}")(lambda: os.listdir(f"/proc/{pid}/root/"))
     attempt(f"trace the {who}")(lambda: traced(pid))
     attempt(f"take a descriptor of the {who}")(lambda: taken(pid))
