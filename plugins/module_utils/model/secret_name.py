@@ -39,6 +39,8 @@ class SecretName:
     def __post_init__(self) -> None:
         if self.tenant and not is_tenant(self.tenant):
             raise _refused(self.tenant, "tenant", "a tenant has lower-case letters, digits and '-' inside, 63 at most")
+        if self.name.startswith("@"):
+            raise _refused(self.name, "secret", "give the tenant by itself (tenant: NAME), and the name without it")
         if not _NAME.fullmatch(self.name) or ".." in self.name or len(self.name) > MOST_CHARACTERS:
             raise _refused(
                 self.name,

@@ -90,3 +90,9 @@ def test_paths_that_are_none(path: str) -> None:
 def test_a_look_alike_is_named() -> None:
     with pytest.raises(HodeiError, match="CYRILLIC SMALL LETTER A"):
         SecretName("\u0430dmin")
+
+
+def test_a_path_in_place_of_a_name_is_told_what_to_do() -> None:
+    """It is what secret_info shows."""
+    with pytest.raises(HodeiError, match="Give the tenant by itself"):
+        SecretName("@acme/db/password")
