@@ -126,6 +126,16 @@ def test_an_older_store_needs_a_word(owners: Owners) -> None:
     is_whole(owners)
 
 
+def test_another_store_needs_a_word(owners: Owners) -> None:
+    """Though it has not got as far as the backup's: its secrets would be lost."""
+    shutil.rmtree(owners.place / "old" / "stores")
+    owners.initialised("old", secrets=SECRETS)
+    owners.initialised("old", secrets=SECRETS, accept=["store.local"])
+    said = backup(owners, "full", state="restored", force=True)["refused"]
+    assert "is another one than that of the backup" in said
+    assert "store.local" in backup(owners, "full", state="restored", force=True, accept=["store.local"])["restored"]
+
+
 def test_another_chain_is_not_overwritten(owners: Owners) -> None:
     home = owners.place / "old"
     shutil.rmtree(home / "audit")

@@ -231,6 +231,18 @@ def test_the_whole_file_put_back_is_noticed_by_who_remembers(made: Made) -> None
     _read_all(made.open())
 
 
+def test_who_has_just_written_remembers_how_far_it_got(made: Made) -> None:
+    """Without having looked since."""
+    copy, store = made.path.read_bytes(), made.open()
+    store.put(NAMES[0], SecretValue(b"three"))
+    store._file.wipe()
+    inode = made.path.stat().st_ino
+    made.path.write_bytes(copy)
+    assert made.path.stat().st_ino == inode
+    with pytest.raises(StoreError, match="put back"):
+        store.get(NAMES[0])
+
+
 def test_another_store_in_its_place_is_noticed(made: Made) -> None:
     store = made.open()
     now = store.fingerprint()

@@ -20,9 +20,12 @@ from ansible_collections.hodei.workers.tests.conformance.providers.rigs import F
 
 @pytest.fixture
 def rig(open_place: Path) -> Iterator[ProcessRig]:
-    """Processes that others can walk to."""
+    """Processes that others can walk to, of a supervisor that is itself in a group which no worker is to have."""
+    groups = os.getgroups()
+    os.setgroups([*groups, 54321])
     with closing(ProcessRig(open_place)) as made:
         yield made
+    os.setgroups(groups)
 
 
 def hostile(fleet: Fleet, user: pwd.struct_passwd, script: str, **more: Any) -> dict[str, Any]:
@@ -32,15 +35,18 @@ def hostile(fleet: Fleet, user: pwd.struct_passwd, script: str, **more: Any) -> 
 
 def test_it_is_the_other_user_and_nobody_else(fleet: Fleet, rig: ProcessRig, user: pwd.struct_passwd) -> None:
     """Groups, group and user are dropped, privileges cannot come back, nothing but three streams is open."""
-    script = "id -u; id -g; id -G; grep -E 'NoNewPrivs|CapEff|Uid' /proc/self/status; ls /proc/$$/fd; umask; pwd"
+    script = "id -u; id -g; id -G; grep -E 'NoNewPrivs|CapEff|Uid|Gid' /proc/self/status; ls /proc/$$/fd; umask; pwd"
     fleet.make("other", hostile(fleet, user, script))
     wait_log(fleet, "other", b"done")
     text = fleet.provider.logs(LogRequest(fleet.target("other"))).text.decode()
     lines = text.split("\n")
     assert lines[:3] == [str(user.pw_uid), str(user.pw_gid), str(user.pw_gid)]
+    for name, number in (("Uid", user.pw_uid), ("Gid", user.pw_gid)):
+        four = [str(number)] * 4
+        assert "\t".join((f"{name}:", *four)) in lines, "real, effective, saved, of files: nothing to go back to"
     assert "NoNewPrivs:\t1" in lines
     assert "CapEff:\t0000000000000000" in lines
-    assert lines[6:9] == ["0", "1", "2"]
+    assert lines[7:10] == ["0", "1", "2"]
     assert "0022" in lines
     assert f"{rig.directory}/workers/other.1" in lines
     result = fleet.provider.exec(ExecRequest(fleet.target("other"), ("id", "-u")))

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -97,9 +98,12 @@ def public_pem() -> bytes:
 
 
 class Issuer:
-    """Publishes keys at ``url``; ``asked`` counts how often it was asked, ``answer`` may replace its answer."""
+    """Publishes keys at ``url``; ``asked`` counts how often it was asked, ``answer`` may replace its answer.
 
-    def __init__(self) -> None:
+    With a ``certificate`` (its file and that of its key) it speaks TLS.
+    """
+
+    def __init__(self, certificate: tuple[str, str] | None = None) -> None:
         self.keys = [_jwk("rsa-0", rsa_key(0)), _jwk("ec-0", ec_key(0))]
         self.asked = 0
         self.answer: Answer = self.publish
@@ -114,13 +118,18 @@ class Issuer:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
     @property
     def url(self) -> str:
         """Where the keys are."""
-        return f"http://127.0.0.1:{self._server.server_port}/certs"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/certs"
 
     def publish(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer as an issuer does."""

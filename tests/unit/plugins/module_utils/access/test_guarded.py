@@ -252,3 +252,41 @@ def test_what_is_no_secret_is_for_everybody() -> None:
     store.fingerprint()
     store.close()
     assert [one[0] for one in seen] == ["fingerprint", "close"]
+
+
+def used(seen: list[Any], *workers: str, **more: Any) -> Any:
+    """Read once for several workers, as somebody who may give it to some."""
+    rule = AccessRule("user:alice", frozenset({Action.READ}), {"workers": ["ci-*"]})
+    return guarded(seen, ALICE, rule, **more).use(NAME, Stage.CURRENT, workers)
+
+
+def results(seen: list[Any]) -> list[tuple[Done, Result, str]]:
+    return [(one.what, one.result, one.worker) for one in seen if isinstance(one, Entry)]
+
+
+def test_a_use_by_several_workers_is_read_once_and_recorded_for_each() -> None:
+    seen: list[Any] = []
+    assert used(seen, "ci-a", "ci-b").value == VALUE
+    assert [one[0] for one in seen if isinstance(one, tuple)] == ["get"]
+    assert results(seen) == [(Done.USE, Result.DONE, "ci-a"), (Done.USE, Result.DONE, "ci-b")]
+    assert {one.version for one in seen if isinstance(one, Entry)} == {7}
+
+
+@pytest.mark.parametrize("workers", [("ci-a", "other"), ("other", "ci-a")])
+def test_one_worker_that_may_not_have_it_is_one_too_many(workers: tuple[str, ...]) -> None:
+    """Nothing is read, and the denial is of that one."""
+    seen: list[Any] = []
+    with pytest.raises(StoreError) as caught:
+        used(seen, *workers)
+    assert caught.value.fault is Fault.DENIED
+    assert len(seen) == 1
+    assert results(seen) == [(Done.USE, Result.DENIED, "other")]
+
+
+def test_a_use_that_fails_or_cannot_be_recorded_gives_nothing() -> None:
+    seen: list[Any] = []
+    with pytest.raises(StoreError):
+        used(seen, "ci-a", "ci-b", error=StoreError(Fault.NOT_FOUND, "there is no such secret"))
+    assert results(seen) == [(Done.USE, Result.FAILED, "ci-a"), (Done.USE, Result.FAILED, "ci-b")]
+    with pytest.raises(HodeiError, match="cannot be written"):
+        used([], "ci-a", broken=0)

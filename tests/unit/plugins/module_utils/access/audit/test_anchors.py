@@ -26,6 +26,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.audit.writer 
 from ansible_collections.hodei.workers.plugins.module_utils.engine.state.sqlite import SqliteState
 from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Anchor, AuditHead
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
+from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.sources import create_key_file, key_source
 from ansible_collections.hodei.workers.plugins.module_utils.stores.local.store import LocalStore
 from ansible_collections.hodei.workers.tests.support.audit_chains import NOW, SMALL, WRITER, entry, opened, verified
@@ -77,6 +78,20 @@ def test_an_older_head_and_another_of_the_same_number_are_refused(anchor: Anchor
         assert caught.value.kind is Kind.CONFLICT
         assert anchor.name in caught.value.message
     assert anchor.get(WRITER) == head
+
+
+def test_of_two_who_tell_a_store_at_once_the_slower_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has looked at is not what is there any more: an older head would come to lie over a newer one."""
+    anchor = in_store(tmp_path)
+    anchor.put(AuditHead(WRITER, 1, "a" * 64))
+    before = anchor._read(SecretName(f"hodei-audit/{WRITER}"))  # type: ignore[attr-defined]
+    anchor.put(AuditHead(WRITER, 3, "c" * 64))
+    with monkeypatch.context() as slow:
+        slow.setattr(anchor, "_read", lambda _name: before)
+        with pytest.raises(HodeiError) as caught:
+            anchor.put(AuditHead(WRITER, 2, "b" * 64))
+    assert caught.value.kind is Kind.CONFLICT
+    assert anchor.get(WRITER) == AuditHead(WRITER, 3, "c" * 64)
 
 
 def test_a_chain_that_was_cut_is_found_by_its_anchor(anchor: Anchor, place: Path) -> None:

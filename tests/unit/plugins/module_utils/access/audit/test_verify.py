@@ -113,6 +113,13 @@ def test_another_key() -> None:
     }
 
 
+def test_what_has_the_key_and_does_not_belong_there() -> None:
+    """Records of another writer behind ours, and a first one that follows something."""
+    other = AuditHead("ci/other/0", LAST.seq, LAST.hash)
+    assert Flaw.EDITED in flaws(LINES + chain_of(KEY, [1], other))
+    assert Flaw.EDITED in flaws(chain_of(KEY, [1] * 12, AuditHead(WRITER, 0, "a" * 64)))
+
+
 def test_records_appended_by_somebody_without_the_key() -> None:
     added = chain_of(OTHER, [1], LAST)
     assert Flaw.UNKNOWN_KEY in flaws(LINES + added)
@@ -173,3 +180,8 @@ def test_an_entry_says_who() -> None:
     with pytest.raises(Exception, match="nobody"):
         Entry(Action.READ, Result.DONE, "claimed:")
     assert entry().verified
+
+
+def test_no_text_of_an_entry_is_longer_than_a_line_may_be() -> None:
+    """Names of tasks and of plays come from outside."""
+    assert Entry(Action.READ, Result.DONE, "uid:1", task="x" * 5000).task == "x" * 997 + "..."

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.audit import 
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines, segments
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.verify import Flaw
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.writer import DAY, Rotation
+from ansible_collections.hodei.workers.plugins.module_utils.durable import failpoints
+from ansible_collections.hodei.workers.plugins.module_utils.model.audit import AuditHead
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, Kind
 from ansible_collections.hodei.workers.tests.support.audit_chains import NOW, SMALL, entry, opened, verified
 
@@ -96,6 +99,25 @@ def test_what_is_no_longer_kept_goes_and_the_chain_says_so(tmp_path: Path) -> No
     assert Flaw.REMOVED in flaws(tmp_path)
 
 
+def test_the_record_that_says_so_is_on_the_disk_before_anything_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could leave a chain without its beginning, and nothing that says why."""
+    audit = opened(tmp_path, rotation=SMALL)
+    for number in range(12):
+        audit.record(entry(f"s/{number}"))
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    at_removal: list[list[str]] = []
+    failpoints.install(lambda name: at_removal.append(list(synced)) if name == "audit.removed" else None)
+    try:
+        forgetful = Rotation(most_bytes=1, keep=1.0)
+        opened(tmp_path, rotation=forgetful, clock=lambda: NOW + 1000).record(entry("last"), sync=False)
+    finally:
+        failpoints.install(lambda name: None)
+    assert str(segments(tmp_path)[-1]) in at_removal[0]
+
+
 def test_a_segment_whose_end_is_not_in_the_next_is_kept(tmp_path: Path) -> None:
     times = [NOW]
     audit = opened(tmp_path, rotation=Rotation(most_age=DAY, keep=DAY), clock=lambda: times[0])
@@ -137,6 +159,77 @@ def test_a_chain_without_its_key_gets_no_other(tmp_path: Path) -> None:
     assert flaws(tmp_path) == ONLY_NOT_DETECTABLE  # it can still be verified
 
 
+def test_nothing_is_appended_to_a_chain_that_has_lost_what_is_known_of_it(tmp_path: Path) -> None:
+    """What the state has seen is gone, or is another record: one line more would make that look like the end that it has."""
+    audit = opened(tmp_path)
+    audit.record(entry("a"))
+    (path,) = segments(tmp_path)
+    short = path.read_bytes()
+    audit.record(entry("b"))
+    head = audit.head()
+    assert head is not None
+    known = {head.writer: head}
+    opened(tmp_path, anchored=known).record(entry("c"))  # it may have got further
+    path.write_bytes(short)
+    for call in (lambda one: one.record(entry("d")), lambda one: one.head(), lambda one: one.rotate_key()):
+        with pytest.raises(HodeiError, match="was cut off or replaced") as caught:
+            call(opened(tmp_path, anchored=known))
+        assert caught.value.kind is Kind.CONFLICT
+    opened(tmp_path).record(entry("another"))
+    with pytest.raises(HodeiError, match="was cut off or replaced"):  # as long as what is known
+        opened(tmp_path, anchored=known).record(entry("d"))
+    path.unlink()
+    late = opened(tmp_path, anchored={"ci/former-name/0": head})
+    with pytest.raises(HodeiError, match="is gone from"):
+        late.record(entry("d"))
+    assert segments(tmp_path) == []
+    shutil.rmtree(tmp_path)
+    with pytest.raises(HodeiError, match="is gone from"):
+        late.record(entry("d"))
+
+
+def test_no_anchor_and_no_next_segment_comes_before_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records that were written without waiting for it: a power cut would take what an anchor has seen, or leave a gap."""
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    audit = opened(tmp_path, rotation=SMALL)
+    seen: list[list[str]] = []
+
+    class Noting:
+        name = "a test"
+
+        def put(self, _head: AuditHead) -> None:
+            seen.append(list(synced))
+
+        def get(self, _writer: str) -> None:
+            return None
+
+    for number in range(12):
+        if len(segments(tmp_path)) == 2:
+            break
+        audit.record(entry(f"s/{number}"), sync=False)
+    first, second = map(str, segments(tmp_path))
+    assert first in synced
+    assert str(tmp_path) in synced, "nor is the name of the next one lost"
+    assert second not in synced
+    audit.anchor(Noting())
+    assert second in seen[0]
+
+
+def test_a_segment_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    """Whoever could put it there chooses what is behind it."""
+    place, elsewhere = tmp_path / "audit", tmp_path / "elsewhere"
+    place.mkdir()
+    opened(place).record(entry("a"))
+    (path,) = segments(place)
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    with pytest.raises(HodeiError, match="could not be written"):
+        opened(place).record(entry("b"))
+    assert elsewhere.read_bytes() == before
+
+
 def test_without_init_there_is_one_message(tmp_path: Path) -> None:
     from ansible_collections.hodei.workers.plugins.module_utils.access.audit.writer import Audit
 
@@ -155,7 +248,9 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_key_under_another_name_is_refused(tmp_path: Path) -> None:
     audit = opened(tmp_path)
     (path,) = tmp_path.glob("keys/*.key")
-    for broken in (b"no key", (path.parent / f"{path.stem}.pub").read_bytes()):
+    other, _public = keys.make_key(tmp_path / "other")
+    another = (tmp_path / "other" / "keys" / f"{other}.key").read_bytes()
+    for broken in (b"no key", (path.parent / f"{path.stem}.pub").read_bytes(), another):
         path.write_bytes(broken)
         with pytest.raises(HodeiError, match="not the key that its name says") as caught:
             audit.record(entry())
@@ -179,6 +274,24 @@ def test_nothing_is_appended_to_an_end_that_is_not_ours(tmp_path: Path, edit) ->
         opened(tmp_path).record(entry())
     assert caught.value.kind is Kind.INTERNAL
     assert path.read_bytes() == edited
+
+
+def test_a_chain_that_has_lost_its_beginning_and_every_end_is_not_begun_anew(tmp_path: Path) -> None:
+    """What is left has no signature: it could be anybody's."""
+    opened(tmp_path).record(entry())
+    (path,) = segments(tmp_path)
+    path.rename(tmp_path / "000000000007.jsonl")
+    (tmp_path / "000000000007.jsonl").write_bytes(b'{"record":{"fore')
+    with pytest.raises(HodeiError, match="it has no signed record"):
+        opened(tmp_path).record(entry())
+
+
+def test_of_two_keys_none_is_chosen(tmp_path: Path) -> None:
+    """Before the first record nothing says which it is."""
+    opened(tmp_path)
+    keys.make_key(tmp_path)
+    with pytest.raises(HodeiError, match="more keys than one"):
+        opened(tmp_path).record(entry())
 
 
 def test_an_edit_under_a_writer_that_has_the_chain_in_mind(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from ansible_collections.hodei.workers.tests.support.issuer import (
     signed,
     token,
 )
+from ansible_collections.hodei.workers.tests.testbed.certificates import Authority
 
 
 @pytest.fixture(scope="module")
@@ -410,6 +411,33 @@ def test_an_issuer_on_a_bad_day_lets_nobody_in(moody: Issuer, answer: Any, kind:
     assert moody.asked == 1
     moody.answer = moody.publish
     assert one.verify(token())
+
+
+def test_a_file_of_keys_that_is_too_long_is_not_read(server: Issuer, tmp_path: Path) -> None:
+    """Keys and much else: all that lies behind the bound could be anything."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": server.keys}))
+    oidc = {**written(""), "jwks_file": str(path)}
+    del oidc["jwks_url"]
+    config, _unused = read_oidc(oidc, Place("identity.oidc"))
+    assert config is not None
+    assert OidcVerifier(config).verify(token())
+    path.write_text(path.read_text() + " " * jwks.MOST_BYTES)
+    assert "is longer than" in str(refusal(OidcVerifier(config), token()))
+
+
+def test_an_issuer_whose_certificate_nobody_vouches_for_is_not_believed(tmp_path: Path) -> None:
+    """Neither by the machine's authorities nor by another one's file; by the one that the document names."""
+    right, wrong = Authority(tmp_path / "right"), Authority(tmp_path / "wrong")
+    issuer = Issuer(right.issue("sso"))
+    try:
+        for trusted in ({}, {"ca_file": wrong.ca}):
+            error = refusal(verifier(issuer, **trusted), token())
+            assert error.kind is Kind.NETWORK
+            assert "certificate" in str(error)
+        assert verifier(issuer, ca_file=right.ca).verify(token())
+    finally:
+        issuer.close()
 
 
 def test_an_issuer_that_is_down() -> None:

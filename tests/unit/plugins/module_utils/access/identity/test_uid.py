@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.hodei.workers.plugins.module_utils.access.identity import uid
 from ansible_collections.hodei.workers.plugins.module_utils.model.principal import Verified
+from ansible_collections.hodei.workers.tests.support.forks import in_child
 
 NOBODYS = 54321  # a number that no user has
 
@@ -21,6 +22,17 @@ def test_of_this_process() -> None:
     assert (found.subject, found.verified, found.until) == (f"uid:{os.geteuid()}", Verified.UID, None)
     assert grp.getgrgid(os.getegid()).gr_name in found.groups
     assert (found.tenant, found.roles) == ("", frozenset())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_counts_is_who_a_process_may_act_as() -> None:
+    """Not who has started it."""
+
+    def acts() -> None:
+        os.seteuid(NOBODYS)
+        assert uid.of_this_process().subject == f"uid:{NOBODYS}"
+
+    assert in_child(acts) == 0
 
 
 def test_groups_that_no_rule_could_name_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

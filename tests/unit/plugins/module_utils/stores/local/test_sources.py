@@ -47,6 +47,23 @@ def test_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.secret(None).reveal() == KEY
 
 
+def test_a_key_with_a_stray_letter_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out, it would make some key: another one than was meant, perhaps."""
+    text = base64.b64encode(KEY).decode()
+    monkeypatch.setenv("STORE_KEY", f"{text[:10]}*{text[10:]}")
+    with pytest.raises(HodeiError, match="holds is no key"):
+        key_source({"env": "STORE_KEY"}).secret(None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_key_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """Root could read it: whoever it belongs to could change it, too."""
+    create_key_file(tmp_path / "key")
+    os.chown(tmp_path / "key", 65534, -1)
+    with pytest.raises(HodeiError, match="belongs to user 65534"):
+        key_source({"file": str(tmp_path / "key")}).secret(None)
+
+
 def test_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     held: dict[tuple[str, str], Any] = {("hodei", "ci"): base64.b64encode(KEY).decode()}
 

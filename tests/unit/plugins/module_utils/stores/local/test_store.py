@@ -122,6 +122,31 @@ def test_what_is_destroyed_is_in_no_file(place: Place, store: LocalStore) -> Non
     assert not any(map(left, parts))
 
 
+def test_the_value_of_a_version_that_is_forgotten_is_in_no_file(place: Place, store: LocalStore) -> None:
+    """As if it had been destroyed: nobody can ask for it any more."""
+    few = place.open(most_versions=3)
+    few.put(NAME, value("one" * 1000))
+    (box,) = _boxes(few)
+    for _unused in range(3):
+        few.put(NAME, value("x"))
+    assert not any(box in file.read_bytes() for file in place.path.parent.iterdir())
+
+
+def test_a_store_that_is_closed_has_forgotten_its_key(place: Place, store: LocalStore) -> None:
+    store.put(NAME, value("x"))
+    (place.directory / "key").rename(place.directory / "elsewhere")
+    assert store.get(NAME).value == value("x"), "the control: while it is open it has the key in mind"
+    store.close()
+    assert _fault(lambda: store.get(NAME)) is Fault.SEALED
+
+
+def test_a_token_that_is_too_long_is_refused(store: LocalStore) -> None:
+    with pytest.raises(HodeiError, match="token of 129 characters is longer") as caught:
+        store.put(NAME, value("x"), token="t" * 129)
+    assert caught.value.kind is Kind.VALIDATION
+    assert not store.list()
+
+
 def _boxes(store: LocalStore) -> list[bytes]:
     with store._file.write() as ledger:
         rows = ledger._connection.execute("SELECT box FROM value WHERE path = ?", (NAME.path,)).fetchall()
@@ -136,8 +161,12 @@ def test_rekey_wraps_every_data_key_again_and_touches_no_value(place: Place, sto
         store.put(NAME, value(str(number)))
     store.put(SecretName("gone"), value("x"))
     store.destroy(SecretName("gone"))
-    boxes = _boxes(store)
-    assert place.open("new", "key").rekey() == 2
+    boxes, wrapped = _boxes(store), store._file.look(lambda ledger: ledger.load(NAME)).entries[0].wrapped
+    new = place.open("new", "key")
+    assert not new.is_rekeyed()
+    assert new.rekey() == 2
+    assert new.is_rekeyed(), "and the key of before opens nothing any more"
+    assert not any(base64.b64encode(wrapped) in file.read_bytes() for file in place.path.parent.iterdir())
     assert place.open("new", "key").rekey() == 0
     assert _fault(lambda: store.get(NAME)) is Fault.SEALED
     new = place.open("new")
@@ -201,6 +230,26 @@ def test_a_rekey_leaves_keys_that_somebody_else_brings_in(place: Place, store: L
     assert place.open("new", "key").get(NAME).value == value("x")
     assert place.open("key", "new").rekey() == 1
     assert store.get(NAME).value == value("x")
+
+
+def test_a_rekey_that_somebody_overtakes_loses_nothing(place: Place, store: LocalStore) -> None:
+    """Another's first step comes behind the last bucket: what was moved there is under a key that has to stay."""
+    store.put(NAME, value("x"))
+    committed = [0]
+
+    def overtake(text: str) -> None:
+        committed[0] += text == "store.committed"
+        if text == "store.committed" and committed[0] == 2:
+            with place.open("new", "key")._file.write() as ledger:
+                _kek, entry = store._file.keyring.new(ledger.head.store, b"")
+                ledger.head = replace(ledger.head, keys=(entry, *ledger.head.keys))
+
+    failpoints.install(overtake)
+    try:
+        assert place.open("new", "key").rekey() == 1
+    finally:
+        failpoints.install(lambda text: None)
+    assert place.open("key", "new").get(NAME).value == value("x")
 
 
 def test_from_one_passphrase_to_another(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,46 @@ def test_nobody_can_foresee_its_name_or_use_one_that_is_not_ours(mounts: Mounts,
     other.leave()
 
 
+def test_all_of_it_is_closed_to_others_at_each_step(mounts: Mounts) -> None:
+    """Not by one door alone: a worker's gate, each version, and the variables."""
+    one = record()
+    deliver(mounts, one, given("file", "a/key"), given("env", "PW"), given("volume", "tls", key=b"k"))
+    place = Path(mounts.path)
+    assert place.stat().st_mode & 0o066 == 0
+    found = {path: path.lstat().st_mode & 0o777 for path in (place / one.token).rglob("*") if not path.is_symlink()}
+    found[place / one.token] = (place / one.token).stat().st_mode & 0o777
+    (version,) = [path.name for path in (place / one.token).iterdir() if path.is_dir() and not path.is_symlink()]
+    within = f"{one.token}/{version}"
+    assert {str(path.relative_to(place)): mode for path, mode in found.items()} == {
+        one.token: 0o700,
+        within: 0o700,
+        f"{within}.env": 0o600,
+        f"{within}/a": 0o755,
+        f"{within}/a/key": 0o400,
+        f"{within}/tls": 0o500,
+        f"{within}/tls/key": 0o400,
+    }
+
+
+@pytest.mark.skipif(US[0] != 0, reason="only root can give a directory away")
+def test_a_place_of_somebody_else_is_not_used(mounts: Mounts, tmp_path: Path, owner: int) -> None:
+    one = record()
+    deliver(mounts, one, given("file", "key"))
+    os.chown(mounts.path, 65534, -1)
+    assert Mounts(str(tmp_path), owner).seen(one) == {}
+    os.chown(mounts.path, 0, -1)
+    assert Mounts(str(tmp_path), owner).seen(one) == {"file.key": "1"}, "the control"
+
+
+@pytest.mark.parametrize(("uid", "first"), [(0, "/run"), (1000, "/dev/shm")])
+def test_what_belongs_to_users_is_not_where_their_logout_deletes_it(
+    uid: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root gives files to users, whose files in /dev/shm go with their last session (RemoveIPC)."""
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    assert memory.places()[0] == first
+
+
 def test_without_memory_they_lie_on_the_disk_until_the_next_boot(
     tmp_path: Path, owner: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +210,8 @@ def test_directories_are_deleted_however_deep_and_closed_they_are(tmp_path: Path
         ("env", {"": "YQBi"}, "without NUL"),
         ("env", {"": "YWFh" * 50_000}, "128 KiB"),
         ("volume", {"..": ""}, "cannot be the name of a file"),
+        ("volume", {".": ""}, "cannot be the name of a file"),
+        ("volume", {"a\0b": ""}, "cannot be the name of a file"),
         ("volume", {"a/b": ""}, "cannot be the name of a file"),
         ("volume", {"": ""}, "cannot be the name of a file"),
         ("volume", {"x" * 300: ""}, "cannot be the name of a file"),
