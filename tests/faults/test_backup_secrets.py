@@ -121,9 +121,18 @@ def test_an_older_store_needs_a_word(owners: Owners) -> None:
     )
     claim = {"identity": {"claimed": "eve"}, "accept": ["store.local"]}
     assert "claimed:eve may not" in backup(owners, "plain", state="restored", force=True, **claim)["refused"]
+    misspelt = {"identity": {"claimd": "eve"}, "accept": ["store.local"]}
+    assert "claimd" in backup(owners, "plain", state="restored", force=True, **misspelt)["refused"]
     done = backup(owners, "plain", state="restored", force=True, accept=["store.local"])
     assert done["restored"] == ["store.local"]
     is_whole(owners)
+
+
+def test_a_fleet_whose_runs_only_say_who_they_are_restores_nothing_older(owners: Owners) -> None:
+    """A task that leaves its claim out is believed no more: what was converged counts."""
+    owners.converge("old", secrets=SECRETS, identity={"claimed": "eve"})
+    said = backup(owners, "plain", state="restored", force=True, accept=["store.local"])["refused"]
+    assert "claimed:eve may not restore" in said
 
 
 def test_another_store_needs_a_word(owners: Owners) -> None:

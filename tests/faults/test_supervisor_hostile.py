@@ -19,10 +19,10 @@ from ansible_collections.hodei.workers.tests.conformance.providers.rigs import F
 
 
 @pytest.fixture
-def rig(open_place: Path) -> Iterator[ProcessRig]:
+def rig(open_place: Path, user: pwd.struct_passwd) -> Iterator[ProcessRig]:
     """Processes that others can walk to, of a supervisor that is itself in a group which no worker is to have."""
     groups = os.getgroups()
-    os.setgroups([*groups, 54321])
+    os.setgroups([*groups, user.pw_gid + 1])
     with closing(ProcessRig(open_place)) as made:
         yield made
     os.setgroups(groups)

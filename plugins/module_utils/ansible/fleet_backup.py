@@ -29,8 +29,8 @@ from .accept import STORE, seen_now
 from .audit_chain import LateAudit, audit_directory
 from .credentials import Credentials
 from .identity import refuse_claim
-from .payload import locate
-from .remembered import SEEN, remembered_by, seen_before
+from .payload import Payload, locate
+from .remembered import SEEN, SETTINGS, remembered_by, seen_before
 from .session import open_credentials, refuse_place
 
 _AUDIT, _STORES = "audit/", "stores/"
@@ -51,7 +51,7 @@ def run_backup(module: AnsibleModule) -> dict[str, Any]:
             return _result(make_backup(directory, path, time.time(), saved), path, changed=True)
         backup = decode(_read(path), path)
         if params["force"] or params["accept"]:
-            refuse_claim(read_identity(payload.identity)[0], "restore what is older")
+            _refuse_claims(payload, directory)
         changed = refuse(backup, directory, owner, lineage, force=params["force"])
         refuse_place(directory, payload.backend)
         parts = _Parts(backup, directory, credentials, params["accept"])
@@ -62,6 +62,17 @@ def run_backup(module: AnsibleModule) -> dict[str, Any]:
                 restore(backup, directory, str(this_process()), time.time())
             parts.remember()
     return _result(backup, path, changed=changed or bool(changes)) | {"restored": changes}
+
+
+def _refuse_claims(payload: Payload, directory: Path) -> None:
+    """Raise HodeiError(authorization) where this task, or the last converge, only says who it is. Raises InvalidDocument."""
+    said, problems = read_identity(payload.identity)
+    if problems:
+        raise InvalidDocument(problems)
+    with closing(SqliteState(directory / STATE_FILE, read_only=True)) as state:
+        known = remembered_by(state).get(SETTINGS, {}).get("identity", {})
+    for one in (said, known):
+        refuse_claim(one, "restore what is older")
 
 
 class _Parts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -270,6 +271,13 @@ def test_a_use_by_several_workers_is_read_once_and_recorded_for_each() -> None:
     assert [one[0] for one in seen if isinstance(one, tuple)] == ["get"]
     assert results(seen) == [(Done.USE, Result.DONE, "ci-a"), (Done.USE, Result.DONE, "ci-b")]
     assert {one.version for one in seen if isinstance(one, Entry)} == {7}
+
+
+def test_what_a_login_takes_is_a_use() -> None:
+    """Nobody has seen the value: the record does not say that somebody read it."""
+    seen: list[Any] = []
+    guarded(seen, context=replace(CONTEXT, login=True)).get(NAME)
+    assert results(seen) == [(Done.USE, Result.DONE, "")]
 
 
 @pytest.mark.parametrize("workers", [("ci-a", "other"), ("other", "ci-a")])

@@ -193,6 +193,8 @@ def test_no_anchor_and_no_next_segment_comes_before_the_disk(tmp_path: Path, mon
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
     audit = opened(tmp_path, rotation=SMALL)
+    audit.record(entry(), sync=False)
+    synced.clear()
     seen: list[list[str]] = []
 
     class Noting:
