@@ -31,10 +31,31 @@ def load_nodes(text: str, source: str, loader_of: Callable[[Any], Any], take: Ca
 
 def _read(reader: Callable[[str, str], Any], text: str, source: str) -> Any:
     try:
-        return reader(text.removeprefix("\ufeff"), source)
+        found = reader(text.removeprefix("\ufeff"), source)
+        _refuse_nested(found)
+    except RecursionError:
+        hint = (
+            f"write it flatter: {_MOST_NESTED} levels are enough for any document; an anchor may not be part of itself"
+        )
+        raise InvalidDocument([Problem("", "it is nested too deeply, or without end", hint, source)]) from None
     except InvalidDocument:
         _refuse_other_causes(text, source)
         raise
+    return found
+
+
+def _refuse_nested(content: Any) -> None:
+    """Raise RecursionError for what nobody could go through. Parts that anchors share are looked at once."""
+    waiting, looked_at = [(content, 0)], dict[int, int]()
+    while waiting:
+        one, depth = waiting.pop()
+        if looked_at.get(id(one), -1) >= depth:
+            continue
+        if depth > _MOST_NESTED:
+            raise RecursionError
+        looked_at[id(one)] = depth
+        parts = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting += [(part, depth + 1) for part in parts if isinstance(part, (dict, list))]
 
 
 def _refuse_other_causes(text: str, source: str) -> None:
@@ -97,6 +118,8 @@ def _fail(source: str, line: int, column: int, message: str, hint: str) -> NoRet
     raise InvalidDocument([Problem(f"line {line}, column {column}", message, hint, source)])
 
 
+#: How deep a document may be nested; ours are ten at most.
+_MOST_NESTED = 50
 #: What the reader was in when a bracket or a quote was not closed.
 _BRACKET = re.compile("flow|quoted")
 #: `name:web`, a key without a space before its value.

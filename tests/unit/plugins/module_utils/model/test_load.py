@@ -69,6 +69,21 @@ def test_what_cannot_be_read_is_told_with_its_line_and_cure(fmt: str, text: str,
     assert problem.hint == cure
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "workers: " + "[" * 51 + "]" * 51,
+        "workers: " + "[" * 3000 + "]" * 3000,
+        "workers: &all\n- {name: a, labels: *all}\n",
+        "workers:\n- &one {name: a, env: {A: *one}}\n",
+    ],
+    ids=["deep", "deeper than Python goes", "a list in itself", "a mapping in itself"],
+)
+def test_what_has_no_end_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDocument, match="nested too deeply, or without end"):
+        load_text(text, "yaml", "ci.yml")
+
+
 def test_a_key_that_is_there_twice_names_the_first_line() -> None:
     with pytest.raises(InvalidDocument, match=r"the key 'a' is there twice \(first in line 1\)"):
         load_text("a: 1\na: 2", "yaml", "f")
