@@ -105,14 +105,14 @@ def read_payload(params: Mapping[str, Any]) -> Payload:
 
 
 def locate(
-    params: Mapping[str, Any], environ: Mapping[str, str] = os.environ
+    params: Mapping[str, Any], environ: Mapping[str, str] | None = None
 ) -> tuple[Payload, dict[str, Setting], Path]:
     """Return what a task was given, its settings, and the directory of the owner, which is not touched.
 
     Raises InvalidDocument without an owner, HodeiError(conflict) for one that was moved.
     """
     payload = read_payload(params)
-    settings = read_settings(payload, environ)
+    settings = read_settings(payload, os.environ if environ is None else environ)
     return payload, settings, directory_of(payload, settings)
 
 

@@ -82,7 +82,7 @@ def open_session(
     only_named: bool = False,
     all_stores: bool = False,
     converging: bool = False,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Session]:
     """Open what a task needs and close it again.
 
@@ -91,6 +91,7 @@ def open_session(
     has its former owner can be looked at only. Raises InvalidDocument with every problem of the document, NotMovedYetError,
     HodeiError(configuration) when the owner was never initialised.
     """
+    environ = os.environ if environ is None else environ
     payload, settings, directory = locate(params, environ)
     if only_named and params.get("state") in _NAMES_SUFFICE:
         payload = replace(payload, deleting=True)
