@@ -178,6 +178,17 @@ def test_the_control_of_the_impostor(bed: Bed) -> None:
         assert bed.client().ask(read()).body == b"theirs"
 
 
+@root
+def test_another_user_is_not_believed_with_the_key(bed: Bed) -> None:
+    """The kernel says who listens, before a word is exchanged."""
+    playbook = bed.playbook
+    with impostor(bed, playbook, playbook.key, NOBODY) as fork:
+        assert fork.said() == "listens"
+        with pytest.raises(HodeiError, match=f"a process of user {NOBODY}"):
+            bed.client().ask(read())
+    assert not (bed.place / "stolen").exists()
+
+
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o777])
 def test_a_directory_that_others_can_enter_is_refused(bed: Bed, mode: int) -> None:
     """Before anything is made in it."""

@@ -18,6 +18,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.access.audit.keys im
 from ansible_collections.hodei.workers.plugins.module_utils.access.audit.segments import read_lines
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.audit_chain import audit_directory
 from ansible_collections.hodei.workers.plugins.module_utils.ansible.store_session import StoreSession, open_session
+from ansible_collections.hodei.workers.plugins.module_utils.broker.sessions import digest_of
 from ansible_collections.hodei.workers.plugins.module_utils.model.audit import Result
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError, InvalidDocument, Kind
 from ansible_collections.hodei.workers.plugins.module_utils.model.secret_name import SecretName
@@ -186,6 +187,25 @@ def test_it_makes_no_difference_where_a_setting_was_written(tmp_path: Path, monk
     identities = [open_session(address(tmp_path, **({"backend": None} | way))).identity for way in ways]
     assert identities[0] == identities[1] == identities[2]
     assert open_session(address(tmp_path, owner="you", backend=None)).identity != identities[0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"store": "second"},
+        {"config": {"path": "/elsewhere"}},
+        {"config": {"key": {"env": "ANOTHER"}}},
+        {"others": {"second": {"path": "/elsewhere"}}},
+        {"backend": {"path": "/elsewhere"}},
+        {"audit": {"on_failure": "warn"}},
+        {"identity": {"claimed": "eve"}},
+    ],
+)
+def test_what_makes_another_session_is_in_its_identity(tmp_path: Path, other: dict[str, Any]) -> None:
+    """Where a store is, what opens it, who asks and what is recorded: whoever says another one gets nothing that was read for this."""
+    one, two = (digest_of(open_session(address(tmp_path, **more)).identity) for more in ({}, other))
+    assert digest_of(open_session(address(tmp_path)).identity) == one
+    assert one != two
 
 
 def test_without_an_owner_it_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
