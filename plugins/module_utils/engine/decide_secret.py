@@ -21,12 +21,23 @@ _HIDDEN = f"{HIDDEN_PREFIX}changed"
 
 
 def decide_secret(
-    instance: Instance, held: Holding, *, column: Column, key_id: str, force: bool, provider_of_seen: str
+    instance: Instance,
+    held: Holding,
+    *,
+    deleted: Observation | None,
+    column: Column,
+    key_id: str,
+    force: bool,
+    provider_of_seen: str,
 ) -> Decision:
-    """Compare one secret with what the store has; see ``decide``."""
+    """Compare one secret with what the store has; see ``decide``. ``deleted`` is what comes back in its place, see ``Listing``."""
     seen, resource = held.seen, held.resource
     if seen is None:
-        return gone(resource, held)
+        made = gone(resource, held)
+        if deleted is None:
+            return made
+        how = "as it was" if as_it_was(instance, deleted) else "as the document says now"
+        return made._replace(reason=f"it was deleted, and comes back {how}")
     if provider_of_seen != instance.provider:
         moved = FieldChange("store", provider_of_seen, instance.provider, forces_replace=True)
         return Decision(Action.REPLACE, Cause.DOCUMENT, "store changed", (moved,))
@@ -54,6 +65,11 @@ def decide_secret(
         return Decision(Action.UPDATE, cause, "; ".join(said), fields)
     access = (resource.spec.get("access") if resource else None, instance.recorded.get("access"))
     return adopt(instance, seen, resource, access=access) or NOTHING
+
+
+def as_it_was(instance: Instance, deleted: Observation) -> bool:
+    """Tell whether a deleted secret comes back with the value that it had."""
+    return deleted.spec_digest == instance.digest and "from" not in deleted.drift
 
 
 def _other_value(instance: Instance, seen: Observation) -> str:

@@ -23,7 +23,7 @@ from .moves import Moves, Origin, follow
 from .options import GOING
 from .order import ordered
 from .rolling import away, held_back
-from .secret_values import follow_copies, tell_ends
+from .secret_values import coming_back, follow_copies, tell_ends
 from .unseen import block_deletions, block_dependents, unseen
 from .unwanted import is_unwanted, leftovers, plan_unwanted
 
@@ -42,8 +42,9 @@ def make_plan(inputs: Inputs) -> Plan:
     secrets = [one for one in wanted.values() if one.address.kind == SECRET]
     workers = [one for one in wanted.values() if one.address.kind != SECRET]
     _plan_each(inputs, draft, secrets, moves)
-    draft.renewed = follow_copies(draft, wanted)  # which those workers are given that are planned now
-    _plan_each(inputs, draft, workers, moves)
+    back = coming_back(draft, wanted, inputs.world)
+    draft.renewed = follow_copies(draft, wanted, back)  # which those workers are given that are planned now
+    _plan_each(replace(inputs, world=inputs.world.with_versions(back)), draft, workers, moves)
     tell_ends(inputs, draft, wanted, held)
     for address, one in held.items():
         if address not in wanted and is_unwanted(inputs, moves, address):
@@ -146,6 +147,7 @@ def _decide(inputs: Inputs, draft: Draft, instance: Instance, held: Holding, *, 
         return decide_secret(
             instance,
             held,
+            deleted=inputs.world.deleted.get((instance.provider, address.name)),
             column=column,
             key_id=inputs.key_id,
             force=inputs.options.forces_replace(address),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..model.address import SECRET, Address
@@ -13,7 +13,9 @@ from ..model.change import Action, Cause, Change, FieldChange
 from ..model.quantities import rough_time
 from ..model.worker import Instance
 from .current import Holding
+from .decide_secret import as_it_was
 from .inputs import Draft, Inputs
+from .world import World
 
 _UNTOUCHED = (Action.NOOP, Action.ADOPT, Action.UPDATE)
 #: What ends within a tenth of its life, and within a week, is told before it is over.
@@ -21,11 +23,32 @@ _SOON, _PART = 7 * 86_400.0, 10
 _TOLD = 3
 
 
-def follow_copies(draft: Draft, wanted: Mapping[Address, Instance]) -> set[Address]:
-    """Have copies follow what gets another value in this very plan, and not only by the next one; returns all that get one."""
+def coming_back(draft: Draft, wanted: Mapping[Address, Instance], world: World) -> dict[tuple[str, str], int]:
+    """Return the versions of deleted secrets that this plan brings back as they were, by store and path."""
+    found = {}
+    for change in draft.changes:
+        place = (change.provider, change.address.name)
+        deleted = world.deleted.get(place) if change.action is Action.CREATE else None
+        if deleted is not None and as_it_was(wanted[change.address], deleted):
+            found[place] = int(deleted.details["version"])
+    return found
+
+
+def follow_copies(
+    draft: Draft, wanted: Mapping[Address, Instance], back: Collection[tuple[str, str]] = ()
+) -> set[Address]:
+    """Have copies follow what gets another value in this very plan, and not only by the next one; returns all that get one.
+
+    Those that come ``back`` do not.
+    """
     places = {one.address: place for place, one in enumerate(draft.changes) if one.address.kind == SECRET}
     copies = {address: one for address, one in wanted.items() if address in places and _tracks(one)}
-    renewed = {address for address in places if _renews(draft.changes[places[address]], wanted.get(address))}
+    renewed = {
+        address
+        for address, place in places.items()
+        if _renews(draft.changes[place], wanted.get(address))
+        and (draft.changes[place].provider, address.name) not in back
+    }
     while behind := [one for one in copies if one not in renewed and renewed.intersection(wanted[one].depends_on)]:
         for address in behind:
             renewed.add(address)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..model.address import Address
 from ..model.ports import Listing, Observation
@@ -20,7 +20,7 @@ class World:
     ``seen`` names the providers whose whole list we have; ``unseen`` maps the others that were asked to the reason why absence
     there proves nothing. ``twins`` maps an address to the sentence that
     says which two objects claim the same generation of it, so that nobody can tell which one is meant. ``versions`` are the current
-    ones of secrets, by store and path.
+    ones of secrets, by store and path, and ``deleted`` are those of ours that can come back.
     """
 
     objects: Mapping[Address, tuple[Observation, ...]] = field(default_factory=dict)
@@ -30,10 +30,15 @@ class World:
     unseen: Mapping[str, str] = field(default_factory=dict)
     twins: Mapping[Address, str] = field(default_factory=dict)
     versions: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    deleted: Mapping[tuple[str, str], Observation] = field(default_factory=dict)
 
     def at(self, address: Address) -> tuple[Observation, ...]:
         """Return the objects of an address, oldest generation first."""
         return self.objects.get(address, ())
+
+    def with_versions(self, versions: Mapping[tuple[str, str], int]) -> World:
+        """Return the world as it is when these secrets are there, too."""
+        return replace(self, versions={**self.versions, **versions}) if versions else self
 
 
 def assemble(listings: Mapping[str, Listing], lineage: str) -> World:
@@ -63,6 +68,12 @@ def assemble(listings: Mapping[str, Listing], lineage: str) -> World:
         twins=twins,
         versions={
             (name, path): number for name, listing in listings.items() for path, number in listing.versions.items()
+        },
+        deleted={
+            (name, seen.address.name): seen
+            for name, listing in listings.items()
+            for seen in listing.deleted
+            if seen.lineage == lineage
         },
     )
 

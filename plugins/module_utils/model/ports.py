@@ -151,7 +151,8 @@ class Observation:
 @dataclass(frozen=True)
 class Listing:
     """The answer to one bulk list. Where ``complete`` is false, what is missing is Unknown, not absent. ``warnings`` are sentences
-    for the user about what could not be found out. ``versions`` are the current ones of all secrets of a store, by their paths.
+    for the user about what could not be found out. ``versions`` are the current ones of all secrets of a store, by their paths;
+    ``deleted`` are secrets of ours that are not there now, and that ``create`` brings back.
 
     ``revision`` is its place in the order of all that the provider shows, see ``News``; 0 where there is no such order.
     """
@@ -162,6 +163,7 @@ class Listing:
     revision: int = 0
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, int] = field(default_factory=dict)
+    deleted: tuple[Observation, ...] = ()
 
 
 class News(NamedTuple):

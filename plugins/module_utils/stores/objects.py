@@ -93,12 +93,18 @@ class SecretObjects:
 
     def list(self) -> Listing:
         """See all secrets of the owner in one call; one that is deleted is there only for who wants to destroy it."""
-        infos = [info for info in self._store.list() if self._destroying or info.deleted_at is None]
         warnings: list[str] = []
-        ours = (info for info in infos if info.metadata.tags.get("hodei.owner") in self._names)
-        seen = [self._followed(info, warnings.append) for info in ours]
-        versions = {info.name.path: found.number for info in infos if (found := info.at(Stage.CURRENT))}
-        return Listing(tuple(seen), warnings=tuple(warnings), versions=versions)
+        there: list[Observation] = []
+        deleted: list[Observation] = []
+        unsaid: list[str] = []  # of what is not there now
+        versions: dict[str, int] = {}
+        for info in self._store.list():
+            goes = info.deleted_at is not None and not self._destroying
+            if not goes and (current := info.at(Stage.CURRENT)):
+                versions[info.name.path] = current.number
+            if info.metadata.tags.get("hodei.owner") in self._names:
+                (deleted if goes else there).append(self._followed(info, (unsaid if goes else warnings).append))
+        return Listing(tuple(there), warnings=tuple(warnings), versions=versions, deleted=tuple(deleted))
 
     def read(self, source: Source, users: Sequence[Address]) -> Retrieved:
         """Read a secret for workers. Raises HodeiError."""

@@ -71,6 +71,22 @@ def test_a_new_version_goes_where_it_is_used(fleet: SecretFleet) -> None:
     assert fleet.worker("worker.web[1]")["began_with"]["env.DB_PASSWORD"] == {"": "two"}
 
 
+@pytest.mark.parametrize(
+    ("value", "how", "then"), [("one", "as it was", ""), ("two", "as the document says now", "update+restart")]
+)
+def test_a_deleted_secret_comes_back(fleet: SecretFleet, value: str, how: str, then: str) -> None:
+    """As it was, and no worker begins again for it; or with another value, which is told."""
+    converge(fleet)
+    fleet.store().delete(SecretName("db/password"))
+    secrets = SECRETS.replace("one", value)
+    report = fleet.preview(fleet.document(secrets, workers=WORKERS))
+    (made,) = (change for change in report.plan.pending if str(change.address) == "secret.db/password")
+    assert made.reason == f"it was deleted, and comes back {how}"
+    workers = dict.fromkeys(("worker.web[0]", "worker.web[1]"), then) if then else {}
+    assert converge(fleet, secrets) == {"secret.db/password": "create"} | workers
+    assert fleet.worker("worker.web[1]")["began_with"]["env.DB_PASSWORD"] == {"": value}
+
+
 @pytest.mark.parametrize("knows", [True, False], ids=["state", "lost state"])
 def test_somebody_else_wrote_it(fleet: SecretFleet, knows: bool) -> None:
     """A secret that the document does not have, and one whose value comes from elsewhere."""
