@@ -14,6 +14,7 @@ from typing import Any
 from ..engine.current import Holding, holdings
 from ..engine.survey import survey
 from ..model.address import Address
+from ..model.mounts import called
 from ..model.states import WorkerState
 from .payload import locate
 from .session import open_session
@@ -47,7 +48,7 @@ def list_fleet(payload: str, environ: Mapping[str, str]) -> Listed:
     with open_session(params, write=False, environ=environ) as session:
         document = session.document
         seen = survey(session.providers, document.lineage)
-        unseen = [f"provider '{name}' could not be seen: {why}" for name, why in seen.world.unseen.items()]
+        unseen = [f"{called(name)} could not be seen: {why}" for name, why in seen.world.unseen.items()]
         held = {
             address: found
             for address, one in holdings(session.state, seen.world).items()

@@ -19,6 +19,7 @@ from ..engine.state.holder import shown
 from ..engine.survey import Survey, survey
 from ..model.address import Address, parse_address
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import called
 from ..model.ports import ExecRequest, LogRequest, Target
 from .arguments import octets, seconds
 from .forwards import forwards
@@ -159,7 +160,7 @@ def find(session: Session, text: str) -> tuple[str, Target]:
         provider = seen.world.provider_of[one.address, one.generation]
         return provider, Target(one.address, one.generation, one.external_id)
     if seen.world.unseen:
-        reasons = "; ".join(f"provider '{name}': {why}" for name, why in seen.world.unseen.items())
+        reasons = "; ".join(f"{called(name)}: {why}" for name, why in seen.world.unseen.items())
         raise HodeiError(
             Kind.NETWORK, f"it was not found, but not everything could be seen: {reasons}", where=str(address)
         )

@@ -16,6 +16,7 @@ from ..durable.failpoints import hit
 from ..model.address import Address
 from ..model.change import Action, Change, Plan
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import called
 from ..model.ports import Limits, ObjectProvider, Outcome
 from .admission import BOOKKEEPING, Admission, Batch
 from .calls import Caller
@@ -204,7 +205,7 @@ class Applier:
                     self._messages.put((batch, outcome))
             problem = HodeiError(
                 Kind.PROVIDER_SPECIFIC,
-                f"provider '{batch.provider}' said nothing about it",
+                f"{called(batch.provider)} said nothing about it",
                 hint="This is a fault of the provider; the next converge looks again.",
             )
         except HodeiError as error:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..model.address import Address
+from ..model.mounts import called
 from ..model.moved import Trail, trail
 from ..model.records import Resource
 from ..model.worker import Move
@@ -167,7 +168,7 @@ class _Draft:
             return ""
         provider = self.world.provider_of[seen.address, seen.generation]
         if provider in self.world.unseen:
-            return f"provider '{provider}' could not be seen whole: {self.world.unseen[provider]}"
+            return f"{called(provider)} could not be seen whole: {self.world.unseen[provider]}"
         if any(one.generation == seen.generation for one in there.deposed):
             return f"generation {seen.generation} of it was left over: delete that by hand"
         return ""

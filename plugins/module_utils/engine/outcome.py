@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..model.address import Address
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import called
 from ..model.ports import Observation, Outcome
 from ..model.records import OperationEnd, Resource
 from ..model.states import Intent, WorkerState
@@ -216,7 +217,7 @@ def _stale(step: Step, error: HodeiError) -> HodeiError:
 def _broken(step: Step, what: str) -> HodeiError:
     return HodeiError(
         Kind.PROVIDER_SPECIFIC,
-        f"provider '{step.provider}' {what}",
+        f"{called(step.provider)} {what}",
         where=str(step.change.address),
         hint="This is a fault of the provider; the next converge looks again.",
     )

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from ..model.errors import HodeiError, Kind
+from ..model.mounts import called
 
 
 def provider_fault(provider: str, call: str, error: Exception) -> HodeiError:
     """Return the error to tell. The text of the original may hold anything, secrets included, so only its type is told."""
     return HodeiError(
         Kind.INTERNAL,
-        f"provider '{provider}' failed with {type(error).__name__} in {call}",
+        f"{called(provider)} failed with {type(error).__name__} in {call}",
         hint="This is a bug of the provider; please report it with its version.",
     )

@@ -11,6 +11,7 @@ from itertools import repeat
 
 from ..model.carry import Column
 from ..model.errors import HodeiError
+from ..model.mounts import called
 from ..model.ports import Fingerprint, Limits, Listing, ObjectProvider
 from .provider_fault import provider_fault
 from .world import World, assemble
@@ -44,7 +45,7 @@ class Survey:
     def warnings_of(self, names: Collection[str]) -> list[str]:
         """What some of them want their users to know."""
         told = {name: (*one.warnings, *self.told.get(name, ())) for name, one in self.fingerprints.items()}
-        return [f"provider '{name}': {text}" for name, texts in told.items() if name in names for text in texts]
+        return [f"{called(name)}: {text}" for name, texts in told.items() if name in names for text in texts]
 
 
 def survey(providers: Mapping[str, ObjectProvider], lineage: str, *, attend: bool = False) -> Survey:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from ..model.address import Address
 from ..model.change import Action
+from ..model.mounts import called
 from ..model.records import Resource
 from ..model.states import WorkerState
 from ..model.worker import Instance
@@ -33,9 +34,9 @@ def unseen(world: World, address: Address, held: Holding, provider: str) -> str:
         return f"its state is unknown: {held.seen.reason or 'its provider cannot tell'}" if unknown else ""
     for name in (provider, held.resource.provider if held.resource else provider):
         if name in world.unseen:
-            return f"provider '{name}' could not be seen: {world.unseen[name]}"
+            return f"{called(name)} could not be seen: {world.unseen[name]}"
         if name not in world.seen:
-            return f"its provider '{name}' is not configured in this run, so it can be neither seen nor deleted"
+            return f"its {called(name)} is not configured in this run, so it can be neither seen nor deleted"
     return ""
 
 
@@ -48,7 +49,7 @@ def block_deletions(draft: Draft, world: World) -> None:
         provider = change.old_provider or change.provider
         if deletes and provider in world.unseen:
             draft.blocked[change.address] = (
-                f"provider '{provider}' could not be seen whole, so nothing is deleted there: {world.unseen[provider]}"
+                f"{called(provider)} could not be seen whole, so nothing is deleted there: {world.unseen[provider]}"
             )
 
 

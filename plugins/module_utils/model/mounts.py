@@ -29,6 +29,12 @@ STORE = "store."
 WAYS = ("env", "file", "volume")
 
 
+def called(provider: str) -> str:
+    """Return what messages call a provider, or a store by its name among those."""
+    store = provider.removeprefix(STORE)
+    return f"provider '{provider}'" if store == provider else f"store '{store}'"
+
+
 class Source(NamedTuple):
     """One secret, or one field of it. ``store`` is a configured one; ``which`` is the current version or a number."""
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from ..model.errors import Category, HodeiError, Kind
+from ..model.mounts import called
 from ..model.quantities import rough_time
 
 _COUNTED = frozenset((Category.TRANSIENT_INFRASTRUCTURE, Category.RESOURCE_LIMITS))
@@ -50,7 +51,7 @@ class Breaker:
                 return
         raise HodeiError(
             Kind.NETWORK,
-            f"provider '{self._name}' failed {self._failures} times in a row and is left alone for another {rough_time(wait)}; "
+            f"{called(self._name)} failed {self._failures} times in a row and is left alone for another {rough_time(wait)}; "
             f"the last time: {self._last}",
             hint="See that the provider is up and reachable, then run again.",
             retryable=False,
