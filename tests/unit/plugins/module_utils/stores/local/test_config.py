@@ -16,7 +16,7 @@ from ansible_collections.hodei.workers.plugins.module_utils.model.errors import 
 from ansible_collections.hodei.workers.plugins.module_utils.stores.registry import store_schemas, store_type
 from ansible_collections.hodei.workers.tests.support.places import quick_directory
 
-Init: TypeAlias = "Callable[..., list[str]]"
+Init: TypeAlias = Callable[..., list[str]]
 
 
 @pytest.fixture
