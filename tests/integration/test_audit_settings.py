@@ -67,8 +67,10 @@ def test_a_chain_that_was_cut_or_taken_away_is_refused_and_accepted_by_a_word(si
     (segment,) = segments(site.home / "audit")
     lines = segment.read_bytes().splitlines(keepends=True)
     segment.write_bytes(lines[0])
-    cut, looked, verdict = site.tasks(task("secret", name="b", value="x"), show(), task("audit_info", verify=True))
-    for one in (cut, looked):
+    cut, looked, key, verdict = site.tasks(
+        task("secret", name="b", value="x"), show(), task("audit_key"), task("audit_info", verify=True)
+    )
+    for one in (cut, looked, key):
         assert "cut off" in one["msg"]
     assert verdict["failed"]
     shutil.rmtree(site.home / "audit")

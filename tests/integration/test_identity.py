@@ -120,9 +120,12 @@ def test_a_claim_reads_what_is_given_to_it_and_changes_nothing(site: Site) -> No
     (made,) = site.tasks(task("fleet"))
     assert not made["failed"]
     site.set(hodei_identity={"claimed": "eve"})
-    refused, told = site.tasks(
-        task("fleet", secrets=[{"name": "open", "value": "z", "access": given}]), task("audit_info", actor="claimed:*")
+    refused, told, key = site.tasks(
+        task("fleet", secrets=[{"name": "open", "value": "z", "access": given}]),
+        task("audit_info", actor="claimed:*"),
+        task("audit_key"),
     )
+    assert "claimed:eve may not change the audit key" in key["msg"]
     assert refused["failed"]
     assert "claimed:eve may not write" in json.dumps(refused)
     assert {one["verified"] for one in told["records"]} == {False}
