@@ -50,8 +50,8 @@ demo: run-venv  ## the demonstration (PROVIDER=process or docker; IMAGE=... of t
 test: venv  ## every gate, every test, the coverage floor and the final checks
 	@$(dev)/python tools/suites.py $(SUITES)
 
-soak: venv  ## the fault suites as long storms
-	@HODEI_SOAK=1 $(dev)/python tools/suites.py --no-lint faults
+soak: venv  ## the fault suites as long storms, and all variants of the integration tests
+	@HODEI_SOAK=1 $(dev)/python tools/suites.py --no-lint integration faults
 
 bench: venv  ## measure against the targets, and beside what else there is
 	@python=$(python) && "$$python" tools/make_venv.py requirements/peers.lock .venv/peers

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".venv" / "collections"
 
@@ -19,5 +21,16 @@ if str(COLLECTIONS) not in sys.path:
 if str(COLLECTIONS) not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(COLLECTIONS), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("ANSIBLE_COLLECTIONS_PATH", str(COLLECTIONS))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave variants marked ``soak`` to `make soak`: what they show, another variant shows in `make test`."""
+    if os.environ.get("HODEI_SOAK"):
+        return
+    left = [item for item in items if item.get_closest_marker("soak")]
+    if left:
+        items[:] = [item for item in items if item not in set(left)]
+        config.hook.pytest_deselected(items=left)
+
 
 pytest_plugins = ["ansible_collections.hodei.workers.tests.testbed.plugin"]

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.timeout(36000 if os
 
 SOAK = bool(os.environ.get("HODEI_SOAK"))
 #: So many specs, each with one field that changes; so many of them stand in one document.
-SPECS = int(os.environ.get("HODEI_SPECS", 5000 if SOAK else 200))
+SPECS = int(os.environ.get("HODEI_SPECS", 5000 if SOAK else 120))
 WORKERS = 20
 PHASES = (Phase.explicit, Phase.generate, *((Phase.shrink,) if os.environ.get("HODEI_SHRINK") else ()))
 #: What makes a new container; all else leaves the one that is there.

@@ -44,7 +44,7 @@ FIELDS = [
 TURNS = -(-320 // len(FIELDS))
 #: So many whole documents, with one field changed in each.
 SOAK = bool(os.environ.get("HODEI_SOAK"))
-WHOLE = 3000 if SOAK else 300
+WHOLE = 3000 if SOAK else 150
 PROVIDERS = ("cloud", "attic")
 #: Who draws a value that means the same, or one that does not go with the rest, draws again, so often at the most.
 DRAWS = 60

@@ -39,7 +39,7 @@ MOST_HITS = 2000
 OUTPUT = Path(__file__).resolve().parent.parent / "output" / "kill_matrix.json"
 #: These are killed everywhere in each run of the suite; the others at each STEP-th failpoint, and everywhere in `make soak`.
 WHOLE = ("create", "converge", "destroy", "drain")
-STEP = 1 if os.environ.get("HODEI_SOAK") else 3
+STEP = 1 if os.environ.get("HODEI_SOAK") else 5
 
 BEFORE = """
 - {name: web, count: 2}

@@ -24,7 +24,7 @@ from ansible_collections.hodei.workers.tests.support.secret_fleets import Secret
 
 STORES = ("local", "other")
 MOST_HITS = 300
-STEP = 1 if os.environ.get("HODEI_SOAK") else 3
+STEP = 1 if os.environ.get("HODEI_SOAK") else 5
 
 BEFORE = """
 - {name: stays, value: same}

@@ -89,7 +89,14 @@ def draining(site: Site) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("drain", [TOLD, ASKED, {**TOLD, **ASKED}], ids=["told", "asked", "both"])
+@pytest.mark.parametrize(
+    "drain",
+    [
+        pytest.param(TOLD, id="told"),
+        pytest.param(ASKED, id="asked"),
+        pytest.param({**TOLD, **ASKED}, id="both", marks=pytest.mark.soak),
+    ],
+)
 def test_a_worker_in_the_middle_of_a_job_is_replaced_and_the_job_finishes(site: Site, drain: dict[str, Any]) -> None:
     """The plan says so; converge waits; the successor is there afterwards."""
     one = at_work(site, drain)

@@ -18,6 +18,12 @@ OWNERS = {"github-runner": "ci-github", "gitlab-runner": "ci-gitlab", "jenkins-a
 COUNTS = {"github-runner": "runners", "gitlab-runner": "runners", "jenkins-agent": "agents"}
 
 
+def mainly(first: str, *others: str) -> pytest.MarkDecorator:
+    """With one example in `make test`, with the others, too, in `make soak`."""
+    further = (pytest.param(name, marks=pytest.mark.soak) for name in others)
+    return pytest.mark.parametrize("example", [first, *further], indirect=True)
+
+
 @pytest.fixture(params=sorted(OWNERS))
 def example(request: pytest.FixtureRequest) -> Iterator[Example]:
     """One of them, initialised and converged."""
@@ -57,6 +63,7 @@ def test_jobs_run_and_the_fleet_scales(example: Example) -> None:
     assert example.pids() == {}
 
 
+@mainly("gitlab-runner", "github-runner", "jenkins-agent")
 def test_the_service_breaks(example: Example) -> None:
     """A service that is away for a while costs no job and no runner: the one that runs is reported when it is back."""
     go = example.place / "go"
@@ -116,6 +123,7 @@ def worker(runner: str) -> str:
     return "-".join(runner.split("-")[-2:])
 
 
+@mainly("jenkins-agent", "github-runner", "gitlab-runner")
 def test_a_busy_runner_finishes_its_job_before_it_is_replaced(example: Example) -> None:
     """The idle one is replaced meanwhile; the busy one takes no second job, ends the first, and only then goes."""
     before = example.runners()
@@ -163,7 +171,7 @@ def test_scale_down_waits_for_the_job_of_whom_it_ends(example: Example) -> None:
     example.until_job(jobs[staying], "success")
 
 
-@pytest.mark.parametrize("example", ["github-runner", "jenkins-agent"], indirect=True)
+@mainly("github-runner", "jenkins-agent")
 def test_a_service_that_cannot_be_asked_costs_no_job(example: Example) -> None:
     """Who cannot be asked counts as busy: the runner is not touched before its service says that it is idle."""
     ((busy, job),) = occupy(example, 1).items()

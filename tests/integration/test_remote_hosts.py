@@ -48,7 +48,9 @@ def by_host(done: Run, module_task: str) -> dict[str, dict[str, Any]]:
 CONVERGE = "Make the world what the document says"
 
 
-@pytest.mark.parametrize("forks", ["1", "5"], ids=["one after another", "at once"])
+@pytest.mark.parametrize(
+    "forks", [pytest.param("1", marks=pytest.mark.soak, id="one after another"), pytest.param("5", id="at once")]
+)
 def test_each_host_is_a_fleet_of_its_own(remote: Site, forks: str) -> None:
     """Own state, own lineage, own workers; a host that --limit leaves out is not touched; nothing of the checkout is there."""
     everywhere = (*FAR, "--forks", forks)

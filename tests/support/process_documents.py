@@ -212,6 +212,7 @@ def _health(draw: st.DrawFn, tcp: list[str]) -> dict[str, Any]:
             {"http": {"port": tcp[0], "path": "/x?y=z", "status": 200}},
         ]
     timing = {"timeout": "20s", "interval": draw(st.sampled_from(["100ms", 0.2])), "failures": draw(st.integers(2, 3))}
+    timing |= {"start_period": "20s"}  # a busy machine takes its time to start a program
     return {**draw(st.sampled_from(ways)), **timing}
 
 
