@@ -4,8 +4,6 @@
 
 `python tools/suites.py [--no-lint] [suite ...]`. A suite is a folder under tests/. With suites named, only those run, and
 no floor is asked of the coverage. A failure anywhere does not stop the rest, so that one run tells everything.
-Two lanes run beside each other: half of the time of an integration test is waiting, and gates and unit tests only compute.
-Each line of output begins with the name of its step.
 The closing line is 'N passed, N failed': each gate and final check counts as one test that failed if it did.
 """
 
@@ -18,11 +16,8 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,33 +59,18 @@ SUITES = (
     Suite("integration", processes=2, timeout=600),
     Suite("faults", processes=2, timeout=900),
 )
-BESIDE = {"integration"}  # what runs beside all the rest; the two lanes take about as long
-_saying = threading.Lock()
 
 
 def say(text: str) -> None:
-    with _saying:
-        print(text, flush=True)
+    print(text, flush=True)
 
 
-def run(name: str, command: list[str], env: dict[str, str] | None = None, good: Iterable[int] = (0,)) -> bool:
-    """Run one step, pass on what it says, tell how long it took, and whether it succeeded."""
-
-    def pass_on() -> None:
-        for line in step.stdout or ():
-            say(f"{name:<11} {line.rstrip()}")
-
+def run(name: str, command: list[str], env: dict[str, str] | None = None) -> bool:
+    """Run one step, tell how long it took, and whether it succeeded."""
     started = time.monotonic()
-    step = subprocess.Popen(
-        command, cwd=ROOT, env=env, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    reader = threading.Thread(target=pass_on, daemon=True)
-    reader.start()
-    code = step.wait()
-    reader.join(leftovers.LINGER)  # what a step leaves behind may hold the pipe open for ever
-    how = "ok" if code in good else f"failed, exit {code}"
-    say(f"[{name}: {how}, {time.monotonic() - started:.0f} s]")
-    return code in good
+    code = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    say(f"[{name}: {'ok' if code == 0 else f'failed, exit {code}'}, {time.monotonic() - started:.0f} s]")
+    return code == 0
 
 
 def environment(suite: Suite) -> dict[str, str]:
@@ -109,20 +89,11 @@ def run_suite(suite: Suite) -> bool:
     if not (ROOT / "tests" / suite.name).is_dir():
         say(f"[{suite.name}: no such folder yet]")
         return True
-    return run(suite.name, suite.command(), environment(suite), good=(0, NO_TESTS))
-
-
-def run_lanes(suites: list[Suite], lint: bool) -> tuple[list[bool], list[bool]]:
-    """Run gates and suites; return which of the steps and which of the suites succeeded."""
-
-    def lane(members: list[Suite], gates: bool) -> tuple[list[bool], list[bool]]:
-        return [run("lint", ["make", "lint"])] if gates else [], [run_suite(suite) for suite in members]
-
-    beside = [suite for suite in suites if suite.name in BESIDE]
-    rest = [suite for suite in suites if suite.name not in BESIDE]
-    with ThreadPoolExecutor() as pool:
-        first, second = pool.submit(lane, rest, lint), pool.submit(lane, beside, False)
-        return first.result()[0], first.result()[1] + second.result()[1]
+    say(f"--- tests/{suite.name}")
+    started = time.monotonic()
+    code = subprocess.run(suite.command(), cwd=ROOT, env=environment(suite), check=False).returncode
+    say(f"[{suite.name}: exit {code}, {time.monotonic() - started:.0f} s]")
+    return code in (0, NO_TESTS)
 
 
 def outcomes() -> collections.Counter[str]:
@@ -165,7 +136,10 @@ def main() -> int:
         stale.mkdir(parents=True)
 
     started = time.monotonic()
-    steps, suites_passed = run_lanes(suites, lint=whole and not options.no_lint)
+    steps = []
+    if whole and not options.no_lint:
+        steps.append(run("lint", ["make", "lint"]))
+    suites_passed = [run_suite(suite) for suite in suites]
     counts = outcomes()
     steps += final_checks(whole)
     passed = counts["passed"] + counts["xfailed"]
