@@ -351,6 +351,7 @@ def main() -> int:
         for part in [options.only] if options.only else PARTS:
             rows = [one._asdict() for one in PARTS[part](bed, options.runs)]
             kept[part] = {"measured": f"{machine()}; medians of {options.runs} runs", "rows": rows}
+    results.parent.mkdir(exist_ok=True)
     results.write_text(json.dumps(kept, indent=2) + "\n")
     text = report(kept)
     results.with_suffix(".md").write_text(text)
