@@ -124,13 +124,13 @@ def test_a_worker_that_ends_while_a_command_runs_takes_it_along(worker: Fleet) -
 
     def call() -> None:
         try:
-            results.append(run(worker, "echo in; sleep 600", timeout=60.0))
+            results.append(run(worker, "touch began; sleep 600", timeout=60.0))
         except HodeiError as error:
             results.append(error)
 
     thread = threading.Thread(target=call)
     thread.start()
-    wait_for(lambda: worker.rig.objects() >= 2, "the command to run")
+    wait_for(lambda: run(worker, "test -e began").exit_code == 0, "the command to run")
     worker.do(Verb.DELETE, "shell", grace=0.2)
     thread.join(PATIENCE)
     assert not thread.is_alive()
