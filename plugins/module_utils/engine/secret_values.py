@@ -34,9 +34,7 @@ def coming_back(draft: Draft, wanted: Mapping[Address, Instance], world: World) 
     return found
 
 
-def follow_copies(
-    draft: Draft, wanted: Mapping[Address, Instance], back: Collection[tuple[str, str]] = ()
-) -> set[Address]:
+def follow_copies(draft: Draft, wanted: Mapping[Address, Instance], back: Collection[tuple[str, str]]) -> set[Address]:
     """Have copies follow what gets another value in this very plan, and not only by the next one; returns all that get one.
 
     Those that come ``back`` do not.
