@@ -75,6 +75,7 @@ def cost(given: Inputs) -> tuple[float, Plan]:
     return time.process_time() - started, plan
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_growth_is_linear(situation: str) -> None:
     small = min(cost(SITUATIONS[situation](SMALL))[0] for _unused in range(3))
