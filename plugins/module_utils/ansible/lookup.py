@@ -9,7 +9,8 @@ and what it imports is little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..model.errors import HodeiError, Kind
@@ -17,9 +18,21 @@ from ..model.errors import HodeiError, Kind
 if TYPE_CHECKING:
     from .broker_desk import Desk
 
-OPTIONS = (
-    "store", "stores", "owner", "tenant", "field", "version", "max_age", "on_missing", "on_deleted", "on_denied", "default",
-)  # fmt: skip
+_WAYS = ("error", "warn", "skip")
+#: What may be given, and what holds where it is not. plugins/lookup/secret.yml tells the meaning.
+OPTIONS: Mapping[str, Any] = {
+    "store": None,
+    "stores": None,
+    "owner": None,
+    "tenant": "",
+    "field": "",
+    "version": "current",
+    "max_age": None,
+    "on_missing": None,
+    "on_deleted": None,
+    "on_denied": "error",
+    "default": None,
+}
 _PLACE = ("owner", "stores", "backend", "audit", "identity")
 _DEFAULT_STORES: Mapping[str, Any] = {"local": {"type": "local"}}
 _BY = {"play": "ansible_play_name", "task": "ansible_task_name", "host": "inventory_hostname"}
@@ -51,15 +64,48 @@ def look_up(
     return found
 
 
-def refuse_unknown(given: Iterable[str]) -> None:
-    """Raise HodeiError for an option that there is not: Ansible would pass over it without a word."""
-    unknown = next((name for name in given if name not in OPTIONS and name != "wantlist"), None)
-    if unknown is not None:
-        from ..model.guess import word
+def options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options from those that a lookup was given. Raises HodeiError for what cannot be meant: Ansible itself passes over an
+    option that there is not without a word.
+    """
+    found = dict(OPTIONS)
+    for name, value in given.items():
+        if name in OPTIONS:
+            found[name] = OPTIONS[name] if value is None else _read(name, value)
+        elif name != "wantlist":
+            raise _unknown(name)
+    return found
 
-        close = word(unknown, OPTIONS)
-        hint = f"Did you mean {close}?" if close else f"There are: {', '.join(OPTIONS)}."
-        raise HodeiError(Kind.VALIDATION, f"the lookup has no option '{unknown}'", hint=hint)
+
+def _read(name: str, value: Any) -> Any:
+    if name == "default":
+        return value
+    if name.startswith("on_"):
+        wanted = "error, warn or skip"
+        if value in _WAYS:
+            return value
+    elif name == "stores":
+        wanted = "a mapping by name, as hodei_stores is"
+        if isinstance(value, Mapping):
+            return value
+    elif name == "max_age":
+        wanted = "a number of seconds"
+        with suppress(TypeError, ValueError):
+            return float(value)
+    else:
+        wanted = "text"
+        if isinstance(value, (str, int)):
+            return str(value)
+    shown = repr(value) if isinstance(value, (str, int)) else type(value).__name__
+    raise HodeiError(Kind.VALIDATION, f"the lookup's option {name} is {wanted}, not {shown}")
+
+
+def _unknown(name: str) -> HodeiError:
+    from ..model.guess import word
+
+    close = word(name, OPTIONS)
+    hint = f"Did you mean {close}?" if close else f"There are: {', '.join(OPTIONS)}."
+    return HodeiError(Kind.VALIDATION, f"the lookup has no option '{name}'", hint=hint)
 
 
 def _request(
@@ -79,7 +125,7 @@ def _request(
         known = ", ".join(map(str, stores)) if isinstance(stores, Mapping) else "none"
         hint = f"There are: {known}. Set hodei_stores, or name another one."
         raise HodeiError(Kind.CONFIGURATION, f"there is no store '{name}'", hint=hint, where=str(term))
-    version = str(options["version"])
+    version = options["version"]
     by = {word: str(variables[variable]) for word, variable in _BY.items() if variables.get(variable)}
     place = {part: document[part] for part in ("owner", "backend", "state_dir", "audit", "identity")}
     return {
@@ -89,7 +135,7 @@ def _request(
         "tenant": options["tenant"],
         "version": int(version) if version.isascii() and version.isdigit() else version,
         "field": options["field"],
-        "max_age": None if options["max_age"] is None else float(options["max_age"]),
+        "max_age": options["max_age"],
         "by": by | {"access": declared.get("access")},
     }
 

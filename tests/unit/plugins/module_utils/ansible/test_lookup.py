@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from ansible_collections.hodei.workers.plugins.module_utils.ansible.lookup import OPTIONS, look_up, refuse_unknown
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.lookup import OPTIONS, look_up
+from ansible_collections.hodei.workers.plugins.module_utils.ansible.lookup import options as options_of
 from ansible_collections.hodei.workers.plugins.module_utils.broker.client import Refused
 from ansible_collections.hodei.workers.plugins.module_utils.broker.wire import Frame
 from ansible_collections.hodei.workers.plugins.module_utils.model.errors import HodeiError
 
+ROOT = Path(__file__).resolve().parents[5]
 STORES = {"hodei_stores": {"safe": {"type": "local", "path": "/a"}, "other": {"type": "local", "path": "/b"}}}
 
 
@@ -45,11 +49,10 @@ def ask(
 ) -> tuple[list[Any], list[str]]:
     """Look up, and return what was said, too."""
     said: list[str] = []
-    given = {**dict.fromkeys(OPTIONS), "tenant": "", "field": "", "version": "current", "on_denied": "error", **options}
     documents = {"fleet.yml": {"owner": "filed", "stores": {"filed": {}}}}
     found = look_up(
         terms,
-        given,
+        options_of(options),
         {"hodei_owner": "ci"} if variables is None else variables,
         template=lambda value: value.replace("{{ s }}", "safe") if isinstance(value, str) else value,
         load=documents.__getitem__,
@@ -169,13 +172,43 @@ def test_what_is_no_text_is_told_without_it() -> None:
         ask(FakeDesk(), 7)
 
 
-def test_an_option_that_there_is_not() -> None:
-    """Ansible itself says nothing of it."""
-    refuse_unknown([*OPTIONS, "wantlist"])
-    with pytest.raises(HodeiError, match=r"no option 'on_mising'. Did you mean on_missing?"):
-        refuse_unknown(["store", "on_mising"])
-    with pytest.raises(HodeiError, match=r"no option 'backend'. There are: store, "):
-        refuse_unknown(["backend"])
+def test_options_are_what_they_should_be() -> None:
+    """As Ansible itself would read them; None is left out, as ``default(omit)`` gives it."""
+    given = {"store": 7, "tenant": "t", "max_age": "30", "on_missing": "skip", "default": [None], "field": None}
+    assert options_of({**given, "wantlist": True}) == {
+        **OPTIONS,
+        **{"store": "7", "tenant": "t", "max_age": 30.0, "on_missing": "skip", "default": [None], "field": ""},
+    }
+    assert options_of({}) == OPTIONS
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"store": "a", "on_mising": "skip"}, "no option 'on_mising'. Did you mean on_missing?"),
+        ({"backend": {}}, "no option 'backend'. There are: store, "),
+        ({"on_denied": "ignore"}, "option on_denied is error, warn or skip, not 'ignore'"),
+        ({"on_missing": ["skip"]}, "option on_missing is error, warn or skip, not list"),
+        ({"max_age": "soon"}, "option max_age is a number of seconds, not 'soon'"),
+        ({"max_age": []}, "option max_age is a number of seconds, not list"),
+        ({"stores": "local"}, "option stores is a mapping by name, as hodei_stores is, not 'local'"),
+        ({"store": {"token": "Canary"}}, "option store is text, not dict"),
+    ],
+)
+def test_an_option_that_cannot_be_meant(given: dict[str, Any], message: str) -> None:
+    """Ansible itself says nothing of one that there is not; what is shown is no mapping, which could hold a credential."""
+    with pytest.raises(HodeiError) as caught:
+        options_of(given)
+    assert message in str(caught.value)
+
+
+def test_the_documentation_knows_the_options() -> None:
+    """It stands in a file of its own, so nothing but this keeps the two together."""
+    text = (ROOT / "plugins" / "lookup" / "secret.yml").read_text(encoding="utf-8")
+    told = yaml.safe_load(text)["DOCUMENTATION"]["options"]
+    assert list(told) == ["_terms", *OPTIONS]
+    for name, default in OPTIONS.items():
+        assert told[name].get("default") == default, name
 
 
 @pytest.mark.parametrize(
