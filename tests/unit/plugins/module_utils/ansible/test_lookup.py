@@ -177,7 +177,11 @@ def test_options_are_what_they_should_be() -> None:
     given = {"store": 7, "tenant": "t", "max_age": "30", "on_missing": "skip", "default": [None], "field": None}
     assert options_of({**given, "wantlist": True}) == {
         **OPTIONS,
-        **{"store": "7", "tenant": "t", "max_age": 30.0, "on_missing": "skip", "default": [None], "field": ""},
+        "store": "7",
+        "tenant": "t",
+        "max_age": 30.0,
+        "on_missing": "skip",
+        "default": [None],
     }
     assert options_of({}) == OPTIONS
 
