@@ -3,7 +3,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
-# The newest `python3` that is new enough; PYTHON=... overrides. Empty when there is none: tools/python then says why.
+# A Python that is new enough; PYTHON=... overrides. Empty when there is none: tools/python then says why.
 python = $$(tools/python)
 run := .venv/run/bin
 dev := .venv/dev/bin

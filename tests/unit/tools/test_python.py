@@ -22,3 +22,10 @@ def test_an_environment_that_is_active_is_never_built_from_itself(tmp_path: Path
     told = subprocess.run([SCRIPT], env=environ, capture_output=True, text=True, check=True).stdout.strip()
     assert Path(told).is_file()
     assert not Path(told).is_relative_to(active)
+
+
+def test_the_one_that_is_named_wins() -> None:
+    """Over the distribution's, too."""
+    named = {**os.environ, "PYTHON": sys.executable}
+    told = subprocess.run([SCRIPT], env=named, capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(told).resolve() == Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
