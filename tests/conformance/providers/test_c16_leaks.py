@@ -14,7 +14,7 @@ from ansible_collections.hodei.workers.tests.conformance.providers.rigs import F
 from ansible_collections.hodei.workers.tests.testbed.wait import wait_for
 
 #: A thousand with HODEI_SOAK=1.
-CYCLES = 1000 if os.environ.get("HODEI_SOAK") else 50
+CYCLES = 1000 if os.environ.get("HODEI_SOAK") else 25
 SIDE_BY_SIDE = 5
 
 
