@@ -10,13 +10,14 @@ from typing import Any
 
 from ..model.carry import Column, Support, cell
 from ..model.errors import Problem
+from ..model.mounts import called
 from ..model.worker import Instance, Spec
 
 
 def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) -> tuple[list[Problem], list[str]]:
     """Return what must stop the run (NONE, not degraded) and what the user should know (IGNORED, degraded).
 
-    Each (worker, field) is told once, whatever its count.
+    Each (worker or secret, field) is told once, whatever its count.
     """
     problems: dict[tuple[str, str], Problem] = {}
     warnings: dict[tuple[str, str], str] = {}
@@ -27,19 +28,19 @@ def not_carried(instances: Iterable[Instance], columns: Mapping[str, Column]) ->
         for path, value in _asked(instance):
             # A cell may be about one word of a field: `network.isolation.strict`.
             found = cell(column, f"{path}.{value}" if isinstance(value, str) else path)
-            key = (instance.address.name, path)
+            name = f"{instance.address.kind}.{instance.address.name}"
+            key = (name, path)
             if found.support in (Support.NATIVE, Support.EMULATED) or key in problems or key in warnings:
                 continue
-            name = f"worker.{instance.address.name}"
             note = f": {found.note}" if found.note else ""
             if found.support is Support.IGNORED:
-                warnings[key] = f"{name}: provider '{instance.provider}' ignores {path}{note}"
+                warnings[key] = f"{name}: {called(instance.provider)} ignores {path}{note}"
             elif any(path == one or path.startswith(f"{one}.") for one in instance.degrade):
                 warnings[key] = f"{name}: runs without {path}, as `degrade` allows{note}"
             else:
                 problems[key] = Problem(
                     path=f"{name}.{path}",
-                    message=f"provider '{instance.provider}' cannot carry this{note}",
+                    message=f"{called(instance.provider)} cannot carry this{note}",
                     hint=f"remove it, choose another provider, or accept running without it by degrade: [{path}]",
                     source=instance.source,
                 )

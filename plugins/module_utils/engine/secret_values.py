@@ -21,6 +21,7 @@ _UNTOUCHED = (Action.NOOP, Action.ADOPT, Action.UPDATE)
 #: What ends within a tenth of its life, and within a week, is told before it is over.
 _SOON, _PART = 7 * 86_400.0, 10
 _TOLD = 3
+_SOURCE_ANEW = "what it is copied from gets another value"
 
 
 def coming_back(draft: Draft, wanted: Mapping[Address, Instance], world: World) -> dict[tuple[str, str], int]:
@@ -53,6 +54,8 @@ def follow_copies(draft: Draft, wanted: Mapping[Address, Instance], back: Collec
             change = draft.changes[places[address]]
             if change.action in _UNTOUCHED:
                 draft.changes[places[address]] = _copied(change)
+            elif (change.provider, address.name) in back:
+                draft.changes[places[address]] = replace(change, reason=f"it was deleted, and comes back; {_SOURCE_ANEW}")
     return renewed
 
 
@@ -71,8 +74,7 @@ def _renews(change: Change, instance: Instance | None) -> bool:
 
 
 def _copied(change: Change) -> Change:
-    reason = "what it is copied from gets another value"
-    said = f"{change.reason}; {reason}" if change.action is Action.UPDATE else reason
+    said = f"{change.reason}; {_SOURCE_ANEW}" if change.action is Action.UPDATE else _SOURCE_ANEW
     fields = (*change.fields, FieldChange("value", None, None))
     return replace(change, action=Action.UPDATE, cause=Cause.DOCUMENT, reason=said, fields=fields)
 

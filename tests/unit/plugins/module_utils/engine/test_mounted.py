@@ -87,6 +87,18 @@ def test_a_deleted_secret_comes_back(fleet: SecretFleet, value: str, how: str, t
     assert fleet.worker("worker.web[1]")["began_with"]["env.DB_PASSWORD"] == {"": value}
 
 
+def test_a_deleted_copy_comes_back_while_its_source_changes(fleet: SecretFleet) -> None:
+    """Not as it was."""
+    secrets = "[{name: a, value: one}, {name: b, from: {secret: a}}]"
+    converge(fleet, secrets, "[]")
+    fleet.store().delete(SecretName("b"))
+    report = fleet.preview(fleet.document(secrets.replace("one", "two"), workers="[]"))
+    (made,) = (change for change in report.plan.pending if str(change.address) == "secret.b")
+    assert made.reason == "it was deleted, and comes back; what it is copied from gets another value"
+    assert converge(fleet, secrets.replace("one", "two"), "[]") == {"secret.a": "update", "secret.b": "create"}
+    assert fleet.store().get(SecretName("b")).value == SecretValue(b"two")
+
+
 @pytest.mark.parametrize("knows", [True, False], ids=["state", "lost state"])
 def test_somebody_else_wrote_it(fleet: SecretFleet, knows: bool) -> None:
     """A secret that the document does not have, and one whose value comes from elsewhere."""
