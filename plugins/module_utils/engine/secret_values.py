@@ -55,7 +55,9 @@ def follow_copies(draft: Draft, wanted: Mapping[Address, Instance], back: Collec
             if change.action in _UNTOUCHED:
                 draft.changes[places[address]] = _copied(change)
             elif (change.provider, address.name) in back:
-                draft.changes[places[address]] = replace(change, reason=f"it was deleted, and comes back; {_SOURCE_ANEW}")
+                draft.changes[places[address]] = replace(
+                    change, reason=f"it was deleted, and comes back; {_SOURCE_ANEW}"
+                )
     return renewed
 
 
