@@ -57,7 +57,7 @@ SUITES = (
     Suite("unit", processes=2, timeout=180, covers=True),
     Suite("conformance", processes=3, timeout=300, covers=True),  # most of its time it waits
     Suite("integration", processes=2, timeout=600),
-    Suite("faults", processes=2, timeout=900),
+    Suite("faults", processes=3, timeout=900),  # they wait, too
 )
 
 

@@ -152,6 +152,7 @@ def test_a_busy_runner_finishes_its_job_before_it_is_replaced(example: Example) 
     (example.place / "after").touch()
 
 
+@mainly("github-runner", "gitlab-runner", "jenkins-agent")
 def test_scale_down_waits_for_the_job_of_whom_it_ends(example: Example) -> None:
     """Without patience it says who works and goes on later; the other runner's job is nobody's concern."""
     jobs = occupy(example, 2)

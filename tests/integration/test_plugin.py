@@ -70,7 +70,9 @@ def workers(user: Site) -> dict[str, int]:
     return user.pids()
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["direct", "packed"])
+@pytest.mark.parametrize(
+    "packed", [pytest.param(False, marks=pytest.mark.soak, id="direct"), pytest.param(True, id="packed")]
+)
 def test_the_life_of_a_fleet(user: Elsewhere, packed: bool) -> None:
     """Made, seen unchanged, reached, changed, stopped and destroyed; its type told from its keys. Packed is as on another host."""
     if packed:
