@@ -137,7 +137,7 @@ class Caller:
             index=instance.address.key,
             degrade=instance.degrade,
             etag=step.change.etag if update and step.change.moved_from is None else "",
-            drifted=self._drifted(step, instance) if update else (),
+            drifted=self._drifted(step, instance) if update or instance.address.kind == SECRET else (),
         )
 
     def _read(self, steps: Sequence[Step]) -> dict[Source, Retrieved | HodeiError]:

@@ -32,10 +32,14 @@ def decide_secret(
 ) -> Decision:
     """Compare one secret with what the store has; see ``decide``. ``deleted`` is what comes back in its place, see ``Listing``."""
     seen, resource = held.seen, held.resource
+    anew = FieldChange("value", _HIDDEN, _HIDDEN)
+    asked = _asked_anew(instance, force=force)
     if seen is None:
         made = gone(resource, held)
         if deleted is None:
             return made
+        if asked:
+            return made._replace(reason=f"it was deleted, and comes back; {asked[1]}", fields=(anew,))
         how = "as it was" if as_it_was(instance, deleted) else "as the document says now"
         return made._replace(reason=f"it was deleted, and comes back {how}")
     if provider_of_seen != instance.provider:
@@ -43,11 +47,8 @@ def decide_secret(
         return Decision(Action.REPLACE, Cause.DOCUMENT, "store changed", (moved,))
     if seen.key_id != key_id:
         return other_key(seen, key_id)
-    anew = FieldChange("value", _HIDDEN, _HIDDEN)
-    if force:
-        return Decision(Action.UPDATE, Cause.REQUEST, "asked to get another value", (anew,))
-    if instance.spec.get("regenerate") == "always":
-        return Decision(Action.UPDATE, Cause.DOCUMENT, "it is generated anew each time", (anew,))
+    if asked:
+        return Decision(Action.UPDATE, *asked, (anew,))
     fields = lifecycle_changes(instance, seen, resource)
     said = ["lifecycle changed"] if fields else []
     if seen.spec_digest != instance.digest:
@@ -70,6 +71,15 @@ def decide_secret(
 def as_it_was(instance: Instance, deleted: Observation) -> bool:
     """Tell whether a deleted secret comes back with the value that it had."""
     return deleted.spec_digest == instance.digest and "from" not in deleted.drift
+
+
+def _asked_anew(instance: Instance, *, force: bool) -> tuple[Cause, str] | None:
+    """Say who wants another value whatever there is, and why; None when nobody does."""
+    if force:
+        return Cause.REQUEST, "asked to get another value"
+    if instance.spec.get("regenerate") == "always":
+        return Cause.DOCUMENT, "it is generated anew each time"
+    return None
 
 
 def _other_value(instance: Instance, seen: Observation) -> str:

@@ -30,7 +30,7 @@ def coming_back(draft: Draft, wanted: Mapping[Address, Instance], world: World) 
     for change in draft.changes:
         place = (change.provider, change.address.name)
         deleted = world.deleted.get(place) if change.action is Action.CREATE else None
-        if deleted is not None and as_it_was(wanted[change.address], deleted):
+        if deleted is not None and not change.fields and as_it_was(wanted[change.address], deleted):
             found[place] = int(deleted.details["version"])
     return found
 

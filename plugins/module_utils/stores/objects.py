@@ -189,7 +189,7 @@ class SecretObjects:
             info = self._store.restore(name)
         if info.metadata.tags.get("hodei.operation") == request.operation:
             return _seen(info)  # this very call got through before
-        return self._bring(name, info, request)
+        return self._bring(name, info, request, anew="value" in request.drifted)
 
     def _update(self, request: CreateRequest) -> Observation:
         name = SecretName.parse(request.address.name)

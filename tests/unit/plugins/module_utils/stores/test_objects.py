@@ -234,6 +234,30 @@ def test_asked_for_another_value(fleet: SecretFleet, options: dict[str, Any], ve
     assert (fleet.versions("a"), fleet.value("a") == before) == (version, version == 1)
 
 
+@pytest.mark.parametrize(
+    ("spec", "options", "why"),
+    [
+        ("generate: {type: token}", {"replace": ("secret.a",)}, "asked to get another value"),
+        ("generate: {type: token}, regenerate: always", {}, "it is generated anew each time"),
+    ],
+)
+def test_a_deleted_one_comes_back_with_another_value(
+    fleet: SecretFleet, spec: str, options: dict[str, Any], why: str
+) -> None:
+    """Whoever asks for another value, after a leak perhaps, does not get the old one again; and what is copied from it follows."""
+    wanted = f"[{{name: a, {spec}}}, {{name: b, from: {{secret: a}}}}]"
+    assert errors(fleet.converge(wanted)) == []
+    before = fleet.value("a")
+    fleet.store().delete(A)
+    report = fleet.converge(wanted, **options)
+    assert errors(report) == []
+    (made,) = (one for one in report.plan.pending if one.address.name == "a")
+    assert made.reason == f"it was deleted, and comes back; {why}"
+    assert (fleet.versions("a"), fleet.versions("b")) == (2, 2)
+    assert fleet.value("a") != before
+    assert fleet.value("b") == fleet.value("a")
+
+
 def test_generated_anew_each_time(fleet: SecretFleet) -> None:
     wanted = "[{name: a, generate: {type: token}, regenerate: always}]"
     seen = set()
