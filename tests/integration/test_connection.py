@@ -56,7 +56,7 @@ def raw(command: str) -> Task:
     return {"ansible.builtin.raw": command, "ignore_errors": True}
 
 
-@pytest.mark.parametrize("pipelining", ["1", "0"])
+@pytest.mark.parametrize("pipelining", ["1", pytest.param("0", marks=pytest.mark.soak)])
 def test_ordinary_modules(inside: Site, pipelining: str) -> None:
     """ping, copy, command, template, fetch and setup, in its environment, directory and temporary place."""
     inside.environment["ANSIBLE_PIPELINING"] = pipelining

@@ -92,7 +92,7 @@ def draining(site: Site) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "drain",
     [
-        pytest.param(TOLD, id="told"),
+        pytest.param(TOLD, id="told", marks=pytest.mark.soak),
         pytest.param(ASKED, id="asked"),
         pytest.param({**TOLD, **ASKED}, id="both", marks=pytest.mark.soak),
     ],
