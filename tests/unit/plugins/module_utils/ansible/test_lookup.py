@@ -173,7 +173,7 @@ def test_what_is_no_text_is_told_without_it() -> None:
 
 
 def test_options_are_what_they_should_be() -> None:
-    """As Ansible itself would read them; None is left out, as ``default(omit)`` gives it."""
+    """As Ansible itself would read them; None is left out."""
     given = {"store": 7, "tenant": "t", "max_age": "30", "on_missing": "skip", "default": [None], "field": None}
     assert options_of({**given, "wantlist": True}) == {
         **OPTIONS,
