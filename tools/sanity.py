@@ -4,7 +4,7 @@
 
 ansible-test wants the collection at a real .../ansible_collections/hodei/workers, and keeps its environments in the home
 directory: both lie in this user's cache, so that a second run builds nothing and the person's own files stay as they are.
-pylint judges what ships; our tests, which are three times as much, have ruff and mypy. All other tests see all files.
+pylint judges what ships; our tests, which are as much again, have ruff and mypy. All other tests see all files.
 Arguments go to ansible-test: `python tools/sanity.py --test validate-modules plugins/modules/worker.py`.
 """
 

@@ -96,7 +96,8 @@ def _read(name: str, value: Any) -> Any:
         wanted = "text"
         if isinstance(value, (str, int)):
             return str(value)
-    shown = repr(value) if isinstance(value, (str, int)) else type(value).__name__
+    # Configurations of stores may hold credentials, as text, too.
+    shown = repr(value) if name != "stores" and isinstance(value, (str, int)) else type(value).__name__
     raise HodeiError(Kind.VALIDATION, f"the lookup's option {name} is {wanted}, not {shown}")
 
 

@@ -208,10 +208,10 @@ class CreateRequest:
     Idempotent on (owner, address, generation) and ``digest``: the same again returns the object that is there,
     another digest is a conflict. For ``update``, ``etag`` must still be the object's (empty: any); a ``digest``
     equal to the object's leaves the spec alone and writes labels and lifecycle only, but for the fields named
-    in ``drifted``, which are put right, and ``secrets``, which are given anew where their versions differ. ``secrets`` are all that
-    the object is given. ``adopt_from`` names the foreign lineage that the object may carry and loses. ``moved_from`` is the address that
-    the object of this generation carries up to now: it gets ``address``
-    and its new labels in one step and is not touched otherwise; one that has it already is done, and another
+    in ``drifted``, which are put right (``value`` of a secret also by ``create``, where a deleted one comes back), and ``secrets``,
+    which are given anew where their versions differ. ``secrets`` are all that the object is given. ``adopt_from`` names the foreign
+    lineage that the object may carry and loses. ``moved_from`` is the address that the object of this generation carries up to now: it
+    gets ``address`` and its new labels in one step and is not touched otherwise; one that has it already is done, and another
     object there is a conflict. For these two, ``spec`` is empty and what the object is made of stays. For ``create``,
     ``native_id`` names a running object that belongs to nobody, as ``compare`` returned it: that one becomes ours instead
     of a new one, and goes on untouched. ``spec`` has

@@ -195,12 +195,15 @@ def test_options_are_what_they_should_be() -> None:
         ({"on_missing": ["skip"]}, "option on_missing is error, warn or skip, not list"),
         ({"max_age": "soon"}, "option max_age is a number of seconds, not 'soon'"),
         ({"max_age": []}, "option max_age is a number of seconds, not list"),
-        ({"stores": "local"}, "option stores is a mapping by name, as hodei_stores is, not 'local'"),
+        (
+            {"stores": '{"safe": {"token": "Canary"}}'},
+            "option stores is a mapping by name, as hodei_stores is, not str",
+        ),
         ({"store": {"token": "Canary"}}, "option store is text, not dict"),
     ],
 )
 def test_an_option_that_cannot_be_meant(given: dict[str, Any], message: str) -> None:
-    """Ansible itself says nothing of one that there is not; what is shown is no mapping, which could hold a credential."""
+    """Ansible itself says nothing of one that there is not; what is shown is never what could hold a credential."""
     with pytest.raises(HodeiError) as caught:
         options_of(given)
     assert message in str(caught.value)
