@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +66,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run(name: str, command: list[str], env: dict[str, str] | None = None) -> bool:
+def run(name: str, command: list[str], env: dict[str, str] | None = None, good: Collection[int] = (0,)) -> bool:
     """Run one step, tell how long it took, and whether it succeeded."""
     started = time.monotonic()
     code = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
-    say(f"[{name}: {'ok' if code == 0 else f'failed, exit {code}'}, {time.monotonic() - started:.0f} s]")
-    return code == 0
+    say(f"[{name}: {'ok' if code in good else f'failed, exit {code}'}, {time.monotonic() - started:.0f} s]")
+    return code in good
 
 
 def environment(suite: Suite) -> dict[str, str]:
@@ -90,10 +91,7 @@ def run_suite(suite: Suite) -> bool:
         say(f"[{suite.name}: no such folder yet]")
         return True
     say(f"--- tests/{suite.name}")
-    started = time.monotonic()
-    code = subprocess.run(suite.command(), cwd=ROOT, env=environment(suite), check=False).returncode
-    say(f"[{suite.name}: exit {code}, {time.monotonic() - started:.0f} s]")
-    return code in (0, NO_TESTS)
+    return run(suite.name, suite.command(), environment(suite), good=(0, NO_TESTS))
 
 
 def outcomes() -> collections.Counter[str]:

@@ -4,7 +4,7 @@
 """The lookup hodei.workers.secret; what it says of itself stands in secret.yml.
 
 There, and not here, because Ansible reads the documentation of a plugin that has options each time it loads it, which a lookup is in
-each task that has one: a tenth of a task's first lookup. So the options are read by ``module_utils/ansible/lookup.py``.
+each task that has one: a seventh of a task's first lookup. So the options are read by ``module_utils/ansible/lookup.py``.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class Caller:
             index=instance.address.key,
             degrade=instance.degrade,
             etag=step.change.etag if update and step.change.moved_from is None else "",
-            drifted=self._drifted(step, instance) if update or instance.address.kind == SECRET else (),
+            drifted=self._drifted(step, instance),
         )
 
     def _read(self, steps: Sequence[Step]) -> dict[Source, Retrieved | HodeiError]:
@@ -169,7 +169,7 @@ class Caller:
         """Name the fields that are put right whatever their digest says."""
         if instance.address.kind == SECRET:
             return tuple(field.path for field in step.change.fields if field.path == "value")
-        seen = self._seen(step)
+        seen = self._seen(step) if step.verb == "update" else None
         ignored = instance.lifecycle.ignore_changes
         return tuple(path for path in sorted(seen.drift) if not covered(path, ignored)) if seen else ()
 

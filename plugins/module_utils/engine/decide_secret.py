@@ -39,7 +39,7 @@ def decide_secret(
         if deleted is None:
             return made
         if asked:
-            return made._replace(reason=f"it was deleted, and comes back; {asked[1]}", fields=(anew,))
+            return made._replace(reason=back_with(asked[1]), fields=(anew,))
         how = "as it was" if as_it_was(instance, deleted) else "as the document says now"
         return made._replace(reason=f"it was deleted, and comes back {how}")
     if provider_of_seen != instance.provider:
@@ -66,6 +66,11 @@ def decide_secret(
         return Decision(Action.UPDATE, cause, "; ".join(said), fields)
     access = (resource.spec.get("access") if resource else None, instance.recorded.get("access"))
     return adopt(instance, seen, resource, access=access) or NOTHING
+
+
+def back_with(why: str) -> str:
+    """Say that a deleted secret comes back, and why not with the value that it had."""
+    return f"it was deleted, and comes back; {why}"
 
 
 def as_it_was(instance: Instance, deleted: Observation) -> bool:

@@ -13,7 +13,7 @@ from ..model.change import Action, Cause, Change, FieldChange
 from ..model.quantities import rough_time
 from ..model.worker import Instance
 from .current import Holding
-from .decide_secret import as_it_was
+from .decide_secret import as_it_was, back_with
 from .inputs import Draft, Inputs
 from .world import World
 
@@ -25,7 +25,10 @@ _SOURCE_ANEW = "what it is copied from gets another value"
 
 
 def coming_back(draft: Draft, wanted: Mapping[Address, Instance], world: World) -> dict[tuple[str, str], int]:
-    """Return the versions of deleted secrets that this plan brings back as they were, by store and path."""
+    """Return the versions of deleted secrets that this plan brings back as they were, by store and path.
+
+    One that was asked to get another value has that among its fields.
+    """
     found = {}
     for change in draft.changes:
         place = (change.provider, change.address.name)
@@ -55,9 +58,7 @@ def follow_copies(draft: Draft, wanted: Mapping[Address, Instance], back: Collec
             if change.action in _UNTOUCHED:
                 draft.changes[places[address]] = _copied(change)
             elif (change.provider, address.name) in back:
-                draft.changes[places[address]] = replace(
-                    change, reason=f"it was deleted, and comes back; {_SOURCE_ANEW}"
-                )
+                draft.changes[places[address]] = replace(change, reason=back_with(_SOURCE_ANEW))
     return renewed
 
 
